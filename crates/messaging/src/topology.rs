@@ -117,6 +117,17 @@ impl Topology {
         self
     }
 
+    /// The part of it that one queue needs: the queue, its bindings and the exchanges they name.
+    #[must_use]
+    pub fn of_queue(&self, name: &str) -> Self {
+        let queues: Vec<Queue> = self.queues.iter().filter(|queue| queue.name == name).cloned().collect();
+        let named = |exchange: &&Exchange| {
+            queues.iter().flat_map(|queue| &queue.bindings).any(|binding| binding.exchange == exchange.name)
+        };
+        let exchanges = self.exchanges.iter().filter(named).cloned().collect();
+        Self { exchanges, queues }
+    }
+
     /// The queues that a message with this exchange and routing key reaches. An empty answer is a message lost.
     pub fn route(&self, exchange: &str, routing_key: &str) -> Vec<&Queue> {
         let Some(exchange) = self.exchanges.iter().find(|known| known.name == exchange) else {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
+
 use super::link::Link;
 use super::publisher::Window;
 use super::{Backoff, ConnectError, Consumer, DeclareError, Publisher, Requester, declare};
@@ -54,6 +56,8 @@ pub(crate) struct Inner {
     pub(crate) publishing: Arc<Link>,
     pub(crate) consuming: Arc<Link>,
     publisher: Publisher,
+    /// The consuming connection over which the whole topology was last declared.
+    declared: Mutex<u64>,
 }
 
 impl Broker {
@@ -72,7 +76,7 @@ impl Broker {
         let publishing = Arc::new(Link::new(&url, format!("{app} publishing"))?);
         let consuming = Arc::new(Link::new(&url, format!("{app} consuming"))?);
         let publisher = Publisher::start(&publishing, &app, publish_channels, Window::default());
-        Ok(Self { inner: Arc::new(Inner { app, topology, publishing, consuming, publisher }) })
+        Ok(Self { inner: Arc::new(Inner { app, topology, publishing, consuming, publisher, declared: Mutex::new(0) }) })
     }
 
     async fn publishing_channel(&self) -> Result<(), ConnectError> {
@@ -81,7 +85,26 @@ impl Broker {
 
     /// Declares the topology, which changes nothing where it stands already.
     pub async fn declare(&self) -> Result<(), DeclareError> {
-        declare::declare(&self.inner.consuming, &self.inner.topology).await
+        let mut declared = self.inner.declared.lock().await;
+        self.declare_all(&mut declared).await
+    }
+
+    /// Declares what a consumer of this queue needs; the first one on a new connection declares everything, since
+    /// the broker may have lost it all.
+    pub(crate) async fn declare_for(&self, queue: &str) -> Result<(), DeclareError> {
+        let mut declared = self.inner.declared.lock().await;
+        let consuming = &self.inner.consuming;
+        consuming.channel().await?;
+        if *declared != consuming.generation() {
+            self.declare_all(&mut declared).await?;
+        }
+        declare::declare(consuming, &self.inner.topology.of_queue(queue)).await
+    }
+
+    async fn declare_all(&self, declared: &mut u64) -> Result<(), DeclareError> {
+        declare::declare(&self.inner.consuming, &self.inner.topology).await?;
+        *declared = self.inner.consuming.generation();
+        Ok(())
     }
 
     /// What must exist on the broker.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
@@ -10,53 +10,19 @@ use lapin::Channel;
 use lapin::message::Delivery as Raw;
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
+use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use super::consumer_status::{ConsumerStatus, State};
 use super::handler::{HandleBatch, Observe, Report, Settled};
-use super::settle::{self, LONGEST_PAUSE};
+use super::pause::Pause;
+use super::settle;
 use super::{Backoff, Broker, trace, wire};
-use crate::{Delivery, Failure, FailureKind, Incoming, Meta};
+use crate::{Delivery, Failure, Incoming, Meta};
 
 const SETUP_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How a consumer stands, for health checks. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct ConsumerStatus(Arc<Mutex<State>>);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum State {
-    Connecting(String),
-    Consuming,
-    Paused(String),
-}
-
-impl ConsumerStatus {
-    fn new() -> Self {
-        Self(Arc::new(Mutex::new(State::Connecting("not started".to_owned()))))
-    }
-
-    fn set(&self, state: State) {
-        *self.0.lock().expect("nothing panics while it holds this lock") = state;
-    }
-
-    /// Whether the broker has the consumer registered; if not, why.
-    pub fn ready(&self) -> Result<(), String> {
-        match &*self.0.lock().expect("nothing panics while it holds this lock") {
-            State::Connecting(reason) => Err(reason.clone()),
-            State::Consuming | State::Paused(_) => Ok(()),
-        }
-    }
-
-    /// What the consumer waits for, if a store is down.
-    pub fn paused(&self) -> Option<String> {
-        match &*self.0.lock().expect("nothing panics while it holds this lock") {
-            State::Paused(reason) => Some(reason.clone()),
-            _ => None,
-        }
-    }
-}
 
 /// A consumer of one queue, being set up.
 #[must_use = "a consumer does nothing until it is run"]
@@ -77,7 +43,7 @@ impl fmt::Debug for Consumer {
 }
 
 /// Why a running consumer must be rebuilt, or may end.
-enum End {
+pub(super) enum End {
     Stopped,
     Broken(String),
 }
@@ -194,7 +160,7 @@ impl Consumer {
     }
 
     async fn subscribe(&self) -> Result<(Channel, lapin::Consumer), End> {
-        self.broker.declare().await?;
+        self.broker.declare_for(&self.queue).await?;
         let channel = self.broker.inner.consuming.channel().await?;
         let setup = async {
             channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
@@ -215,7 +181,7 @@ impl Consumer {
         stop: &CancellationToken,
     ) -> Result<(), End> {
         let started = Instant::now();
-        let pause = Pause { consumer: self, channel, stop };
+        let pause = Pause { queue: &self.queue, status: &self.status, channel, stop };
         let mut metas = Vec::with_capacity(raws.len());
         let mut verdicts: Vec<Option<Result<(), Failure>>> = Vec::with_capacity(raws.len());
         let mut batch = Vec::with_capacity(raws.len());
@@ -250,7 +216,8 @@ impl Consumer {
             .filter_map(|((raw, meta), settled)| settle::copy_of(raw, meta, settled))
             .collect();
         if !copies.is_empty() {
-            pause.until(|| settle::publish_copies(&self.broker, copies.clone())).await?;
+            let unconfirmed = Mutex::new(copies);
+            pause.until(|| settle::publish_copies(&self.broker, &unconfirmed)).await?;
         }
         if let Some(observer) = &self.observer {
             let reports: Vec<_> = metas.iter().zip(&settled).map(|(meta, settled)| Report { meta, settled }).collect();
@@ -334,68 +301,4 @@ async fn guarded<M: Incoming, H: HandleBatch<M>>(
         .catch_unwind()
         .await
         .unwrap_or_else(|_| Err(Failure::reject("the handler panicked")))
-}
-
-/// Waiting for what is down, with the messages at hand kept.
-struct Pause<'a> {
-    consumer: &'a Consumer,
-    channel: &'a Channel,
-    stop: &'a CancellationToken,
-}
-
-impl Pause<'_> {
-    /// Runs `op` until it is not unavailable any more. Ends early when told to stop, when the channel is lost (the
-    /// messages will be delivered again), or before the broker loses patience.
-    async fn attempt<T, F, Fut>(&self, mut op: F) -> Result<Result<T, Failure>, End>
-    where
-        F: FnMut() -> Fut,
-        Fut: Future<Output = Result<T, Failure>>,
-    {
-        let queue = &self.consumer.queue;
-        let started = Instant::now();
-        let mut delays = Backoff::RECONNECT.delays();
-        let mut paused = false;
-        loop {
-            let failure = match op().await {
-                Err(failure) if failure.kind == FailureKind::Unavailable => failure,
-                result => {
-                    if paused {
-                        tracing::info!(queue, paused_for = ?started.elapsed(), "consuming again");
-                        self.consumer.status.set(State::Consuming);
-                        self.gauge(0.0);
-                    }
-                    return Ok(result);
-                }
-            };
-            if !paused {
-                paused = true;
-                tracing::warn!(queue, reason = %failure, "consuming pauses");
-                self.gauge(1.0);
-            }
-            self.consumer.status.set(State::Paused(failure.reason.clone()));
-            let delay = delays.next().unwrap_or(Backoff::RECONNECT.cap);
-            let stopped = self.stop.run_until_cancelled(tokio::time::sleep(delay)).await.is_none();
-            if stopped {
-                self.gauge(0.0);
-                return Err(End::Stopped);
-            }
-            if !self.channel.status().connected() || started.elapsed() > LONGEST_PAUSE {
-                self.gauge(0.0);
-                return Err(End::Broken(format!("paused: {failure}")));
-            }
-        }
-    }
-
-    /// The same for what can only be unavailable.
-    async fn until<F, Fut>(&self, op: F) -> Result<(), End>
-    where
-        F: FnMut() -> Fut,
-        Fut: Future<Output = Result<(), Failure>>,
-    {
-        self.attempt(op).await?.map_err(End::from)
-    }
-
-    fn gauge(&self, paused: f64) {
-        metrics::gauge!("messaging_consumer_paused", "queue" => self.consumer.queue.clone()).set(paused);
-    }
 }

@@ -72,8 +72,6 @@ async fn try_declare(link: &Link, topology: &Topology) -> Result<(), DeclareErro
             bind(&channel, &queue.name, &binding.exchange, &binding.routing_key).await?;
         }
     }
-    // A channel that is merely dropped stays open at the broker until the connection ends.
-    let _ = channel.close(200, "declared".into()).await;
     Ok(())
 }
 

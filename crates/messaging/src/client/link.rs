@@ -1,6 +1,7 @@
 //! One shared connection that is rebuilt on demand.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use lapin::uri::AMQPUri;
@@ -37,6 +38,8 @@ pub(crate) struct Link {
     uri: AMQPUri,
     name: String,
     current: Mutex<Option<Arc<Connection>>>,
+    /// Counts the connections made, to tell one from the next.
+    generation: AtomicU64,
 }
 
 impl Link {
@@ -44,7 +47,7 @@ impl Link {
         let mut uri: AMQPUri = url.parse().map_err(ConnectError::Url)?;
         uri.query.frame_max.get_or_insert(FRAME_MAX);
         uri.query.heartbeat.get_or_insert(HEARTBEAT_SECS);
-        Ok(Self { uri, name, current: Mutex::new(None) })
+        Ok(Self { uri, name, current: Mutex::new(None), generation: AtomicU64::new(0) })
     }
 
     /// A new channel, over a new connection if the present one is gone.
@@ -73,6 +76,7 @@ impl Link {
         let connection = timeout(OPEN_TIMEOUT, Connection::connect_uri(self.uri.clone(), properties))
             .await
             .map_err(|_| ConnectError::Timeout)??;
+        self.generation.fetch_add(1, Ordering::Relaxed);
         tracing::info!(connection = self.name, "connected to RabbitMQ");
         Ok(Arc::clone(current.insert(Arc::new(connection))))
     }
@@ -92,6 +96,11 @@ impl Link {
                 tracing::debug!(connection = self.name, "the connection was gone before it was closed");
             }
         }
+    }
+
+    /// Which connection this is, counted from 1.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Relaxed)
     }
 
     /// Whether the connection stands.

@@ -1,22 +1,27 @@
 //! What talks to a broker.
 
+mod answer;
 mod backoff;
 mod broker;
 mod consumer;
+mod consumer_status;
 mod declare;
 mod handler;
 mod link;
+mod pause;
 mod publisher;
 mod request;
 mod settle;
 mod trace;
 mod wire;
 
+pub use answer::{Answer, Answering};
 pub use backoff::Backoff;
 pub use broker::{Broker, BrokerStatus, Settings};
-pub use consumer::{Consumer, ConsumerStatus};
+pub use consumer::Consumer;
+pub use consumer_status::ConsumerStatus;
 pub use declare::DeclareError;
 pub use handler::{Each, Handle, HandleBatch, Observe, Report, Settled};
 pub use link::ConnectError;
 pub use publisher::{Outcome, Publisher};
-pub use request::{Answer, Answering, Reply, RequestError, Requester};
+pub use request::{Reply, RequestError, Requester};

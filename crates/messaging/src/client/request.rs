@@ -9,16 +9,15 @@ use futures_util::StreamExt;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, PublisherConfirm};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 use uuid::Uuid;
 
+use super::ConnectError;
 use super::link::Link;
 use super::wire::Publish;
-use super::{Broker, ConnectError, Outcome};
-use crate::{Delivery, Failure, Message, Outgoing, message};
+use crate::{Message, Outgoing};
 
 const DIRECT_REPLY_TO: &str = "amq.rabbitmq.reply-to";
 const SETUP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -241,56 +240,5 @@ async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
-    }
-}
-
-/// Answers requests: `Q` in, `A` back.
-pub trait Answer<Q, A>: Send + Sync + 'static {
-    /// The answer to a request; a failure travels back as its reason.
-    fn answer(&self, request: &Delivery<Q>) -> impl Future<Output = Result<A, Failure>> + Send;
-}
-
-/// Makes a handler of an [`Answer`], for a consumer of a queue of requests.
-///
-/// A request without a reply-to is handled all the same, and its answer dropped: it was published by hand.
-#[derive(Debug)]
-pub struct Answering<H> {
-    handler: H,
-    broker: Broker,
-}
-
-impl Broker {
-    /// Answers the requests of a queue with this handler.
-    pub fn answering<H>(&self, handler: H) -> Answering<H> {
-        Answering { handler, broker: self.clone() }
-    }
-}
-
-impl<H> Answering<H> {
-    /// Handles one request and sends its answer.
-    pub async fn respond<Q, A>(&self, request: &Delivery<Q>) -> Result<(), Failure>
-    where
-        H: Answer<Q, A>,
-        A: Serialize,
-    {
-        let reply = match self.handler.answer(request).await {
-            Ok(answer) => Reply::Answer(answer),
-            // The caller waits a second or two, and can ask again: there is nothing to retry for it here.
-            Err(failure) => Reply::Failed(failure.reason),
-        };
-        let (Some(reply_to), Some(correlation_id)) = (&request.meta.reply_to, &request.meta.correlation_id) else {
-            return Ok(());
-        };
-        let kind = request.meta.kind.as_deref().unwrap_or_default();
-        let outgoing =
-            Outgoing::raw("", reply_to, kind, message::to_json(&reply)).with_correlation_id(correlation_id.as_str());
-        match self.broker.publisher().publish(outgoing).await {
-            // Unroutable: the caller has gone.
-            Outcome::Confirmed | Outcome::Unroutable => Ok(()),
-            outcome => {
-                tracing::debug!(%outcome, "the answer did not get through");
-                Ok(())
-            }
-        }
     }
 }

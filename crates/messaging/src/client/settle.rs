@@ -1,11 +1,11 @@
 //! Settling: a failed message gets a confirmed copy on the retry ladder or in the dead letters, before its original is
 //! acked.
 
-use std::time::Duration;
-
+use futures_util::future::join_all;
 use lapin::message::Delivery as Raw;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use tokio::sync::Mutex;
 
 use super::handler::Settled;
 use super::wire::Publish;
@@ -70,26 +70,20 @@ fn keep_kind(copy: &mut Publish, meta: &Meta) {
     }
 }
 
-/// Publishes the copies until each is confirmed or `patience` is over; `Err` names what stands in the way.
-///
-/// A copy that finds no queue means that the queue was deleted: it is declared again.
-pub(crate) async fn publish_copies(broker: &Broker, mut copies: Vec<Publish>) -> Result<(), Failure> {
+/// Publishes the copies and keeps those that were not confirmed, for the next try.
+pub(crate) async fn publish_copies(broker: &Broker, unconfirmed: &Mutex<Vec<Publish>>) -> Result<(), Failure> {
     let publisher = broker.publisher();
-    let sent = futures_util::future::join_all(copies.drain(..).map(|copy| publisher.send(copy))).await;
-    match sent.into_iter().find(|outcome| *outcome != Outcome::Confirmed) {
-        None => Ok(()),
-        Some(outcome) => {
-            if outcome == Outcome::Unroutable {
-                broker.declare().await.map_err(Failure::unavailable)?;
-            }
-            Err(Failure::unavailable(format!("the copy of a failed message was not taken: {outcome}")))
-        }
+    let mut copies = unconfirmed.lock().await;
+    let outcomes = join_all(copies.iter().map(|copy| publisher.send(copy.clone()))).await;
+    let mut confirmed = outcomes.iter().map(|outcome| *outcome == Outcome::Confirmed);
+    copies.retain(|_| !confirmed.next().unwrap_or(false));
+    let Some(outcome) = outcomes.into_iter().find(|outcome| *outcome != Outcome::Confirmed) else { return Ok(()) };
+    if matches!(outcome, Outcome::Unroutable | Outcome::Refused(_)) {
+        // Somebody deleted the delay queue or the dead-letter queue.
+        broker.declare().await.map_err(Failure::unavailable)?;
     }
+    Err(Failure::unavailable(format!("the copy of a failed message was not taken: {outcome}")))
 }
-
-/// How long a consumer may hold messages while it pauses: RabbitMQ closes the channel of one that acks nothing for
-/// 30 minutes.
-pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(20 * 60);
 
 fn shortened(reason: &str) -> &str {
     &reason[..reason.floor_char_boundary(REASON_BYTES)]
