@@ -1,0 +1,38 @@
+//! Real servers for tests.
+//!
+//! A test takes what it needs and owns it: [`postgres`], [`mysql`], [`mongodb`] and [`redis`] give a database of its
+//! own on the shared test servers, [`rabbitmq`] a vhost, each dropped at the end. So all tests run in parallel.
+//! What must be killed is a [`PrivateServer`]; what must be cut off stands behind a [`Proxy`]; our own programs run as
+//! a [`Program`]. Nothing sleeps for a fixed time: [`eventually`] waits for a condition.
+//!
+//! The shared servers are brought up by `./dev test` or `./dev test-servers up`.
+
+mod address;
+mod cleanup;
+mod eventually;
+mod mongodb;
+mod mysql;
+mod name;
+mod port;
+mod postgres;
+mod process;
+mod program;
+mod proxy;
+mod rabbit;
+mod redis;
+mod scratch;
+mod server;
+
+pub use eventually::{eventually, eventually_within};
+pub use mongodb::{TestMongo, mongodb};
+pub use mysql::{TestMysql, mysql};
+pub use port::free_port;
+pub use postgres::{TestPostgres, postgres};
+pub use program::Program;
+pub use proxy::{Proxy, proxy};
+pub use rabbit::{TestMessage, TestRabbit, rabbitmq};
+pub use redis::{TestRedis, redis};
+pub use server::{
+    PrivateServer, private_mongodb, private_mysql, private_postgres, private_rabbitmq, private_rabbitmq_with,
+    private_redis,
+};
