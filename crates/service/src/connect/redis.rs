@@ -1,0 +1,44 @@
+//! Redis.
+
+use std::time::Duration;
+
+use messaging::Backoff;
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{Client, RedisError};
+use secrecy::SecretString;
+
+use super::{PoolSettings, checked, malformed, unreachable};
+
+/// Connects to the Redis at the URL in `variable`, with one multiplexed connection that comes back by itself.
+///
+/// `statement_timeout` limits each answer, so blocking commands need a connection of their own.
+///
+/// # Errors
+/// If the URL is malformed, or if the last try failed.
+pub async fn redis(
+    variable: &str,
+    url: &SecretString,
+    pool: PoolSettings,
+    backoff: &Backoff,
+) -> anyhow::Result<ConnectionManager> {
+    let client =
+        Client::open(checked(variable, url, &["redis", "rediss"])?).map_err(|error| malformed(variable, &error))?;
+    let config = ConnectionManagerConfig::new()
+        .set_connection_timeout(Some(pool.connect_timeout))
+        .set_response_timeout(Some(pool.statement_timeout))
+        .set_max_delay(Duration::from_secs(2))
+        // `backoff` does the trying; a lost connection is tried again at each call.
+        .set_number_of_retries(0);
+    backoff
+        .retry("connecting to Redis", || client.get_connection_manager_with_config(config.clone()))
+        .await
+        .map_err(|error| unreachable("Redis", variable, &error))
+}
+
+/// Asks Redis for a sign of life.
+///
+/// # Errors
+/// If there was none.
+pub async fn ping_redis(mut connection: ConnectionManager) -> Result<(), RedisError> {
+    redis::cmd("PING").query_async(&mut connection).await
+}

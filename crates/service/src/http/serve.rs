@@ -1,0 +1,130 @@
+//! Accepting connections within bounds, until the program stops.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::connection::{self, Served};
+
+/// How much one server takes on, and how long it waits for its clients.
+#[derive(Clone, Copy, Debug)]
+pub struct HttpLimits {
+    /// Connections served at the same time; more of them wait to be accepted.
+    pub max_connections: usize,
+    /// How long a connection may be silent or take to send the head of a request.
+    pub idle_timeout: Duration,
+    /// How long requests in flight are given to finish when the program stops.
+    pub stop_timeout: Duration,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self { max_connections: 10_000, idle_timeout: Duration::from_secs(10), stop_timeout: Duration::from_secs(20) }
+    }
+}
+
+/// Serves a router until `stop` is cancelled; then takes no new connection and finishes what is in flight, in time.
+///
+/// # Errors
+/// If `stop_timeout` was not long enough and requests were cut off.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+    limits: HttpLimits,
+) -> anyhow::Result<()> {
+    let builder = Arc::new(protocol(&limits));
+    let served = Served { stop: stop.clone(), background: TaskTracker::new() };
+    let slots = Arc::new(Semaphore::new(limits.max_connections.min(Semaphore::MAX_PERMITS)));
+    let open = metrics::gauge!("http_connections");
+    let mut connections = JoinSet::new();
+
+    let accepting = async {
+        loop {
+            let slot = slots.clone().acquire_owned().await.expect("the semaphore is never closed");
+            let (stream, peer) = accept(&listener).await;
+            // A response is written as a whole: waiting for more to send would only delay it.
+            let _ = stream.set_nodelay(true);
+            let served =
+                connection::run(stream, peer, builder.clone(), router.clone(), served.clone(), limits.idle_timeout);
+            let open = open.clone();
+            connections.spawn(async move {
+                open.increment(1);
+                let _open = Closed(open);
+                let _slot = slot;
+                served.await;
+            });
+            while connections.try_join_next().is_some() {}
+        }
+    };
+    stop.run_until_cancelled(accepting).await;
+    drop(listener);
+
+    let finishing = async {
+        while connections.join_next().await.is_some() {}
+        served.background.close();
+        served.background.wait().await;
+    };
+    let in_time = tokio::time::timeout(limits.stop_timeout, finishing).await.is_ok();
+    anyhow::ensure!(
+        in_time,
+        "{} connections and {} handlers did not end within STOP_TIMEOUT and were cut off",
+        connections.len(),
+        served.background.len(),
+    );
+    tracing::info!("all requests are finished");
+    Ok(())
+}
+
+/// Both versions of HTTP, with bounds on what one client can make the server hold.
+fn protocol(limits: &HttpLimits) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.idle_timeout).max_buf_size(64 * 1024);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(Duration::from_secs(10))
+        .max_concurrent_streams(128)
+        .max_header_list_size(16 * 1024)
+        // Rapid reset: streams that are opened and reset at once soon end the connection.
+        .max_pending_accept_reset_streams(20)
+        .max_local_error_reset_streams(128);
+    builder
+}
+
+async fn accept(listener: &TcpListener) -> (tokio::net::TcpStream, std::net::SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            // The client left while it waited to be accepted.
+            Err(error) if is_clients(error.kind()) => {}
+            Err(error) => {
+                // Out of file descriptors or memory: accepting again at once would only burn time.
+                tracing::error!(%error, "cannot accept connections");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+fn is_clients(error: ErrorKind) -> bool {
+    matches!(error, ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused)
+}
+
+struct Closed(metrics::Gauge);
+
+impl Drop for Closed {
+    fn drop(&mut self) {
+        self.0.decrement(1);
+    }
+}

@@ -1,0 +1,124 @@
+//! Every error is a problem with a request id.
+
+use axum::Router;
+use axum::routing::{get, post};
+use serde::Deserialize;
+use service::http::{ApiResult, Json, JsonOrForm, Path, Query, RawBody};
+use uuid::Uuid;
+
+use crate::server::{Server, problem, settings};
+
+#[derive(Deserialize)]
+struct User {
+    name: String,
+    age: u32,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    limit: u32,
+}
+
+fn router() -> Router {
+    Router::new()
+        .route("/users", post(async |Json(user): Json<User>| format!("{} {}", user.name, user.age)))
+        .route("/forms", post(async |JsonOrForm(user): JsonOrForm<User>| format!("{} {}", user.name, user.age)))
+        .route("/raw", post(async |RawBody(body): RawBody| body))
+        .route("/users/{id}", get(async |Path(id): Path<Uuid>| id.to_string()))
+        .route("/pages", get(async |Query(page): Query<Page>| page.limit.to_string()))
+        .route("/panics", get(async || -> String { panic!("a bug with a secret") }))
+        .route("/fails", get(async || -> ApiResult<()> { Err(anyhow::anyhow!("postgres://me:secret@host is gone"))? }))
+        .route("/hangs", get(async || std::future::pending::<()>().await))
+        .route("/plain", get(async |axum::extract::Path(id): axum::extract::Path<u8>| id.to_string()))
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_used_says_why() {
+    let server = Server::start(router()).await;
+    let post = |body: &'static str| {
+        server.client.post(server.url("/users")).header("content-type", "application/json").body(body)
+    };
+
+    let fine = post(r#"{"name":"Ann","age":30}"#).send().await.unwrap();
+    assert_eq!((fine.status().as_u16(), fine.text().await.unwrap().as_str()), (200, "Ann 30"));
+
+    let broken = problem(post("{\n  \"name\": oops").send().await.unwrap(), 400).await;
+    assert!(broken.detail.unwrap().contains("line 2 column"));
+
+    let wrong = problem(post(r#"{"name":"Ann","age":"old"}"#).send().await.unwrap(), 422).await;
+    assert_eq!(wrong.errors[0].field, "age");
+    assert!(wrong.errors[0].detail.contains("expected u32"), "{:?}", wrong.errors);
+
+    let text = server.client.post(server.url("/users")).body("name=Ann").send().await.unwrap();
+    problem(text, 415).await;
+}
+
+#[tokio::test]
+async fn a_form_is_as_good_as_json() {
+    let server = Server::start(router()).await;
+    let form = server.client.post(server.url("/forms")).form(&[("name", "Ann B"), ("age", "30")]).send().await.unwrap();
+    assert_eq!(form.text().await.unwrap(), "Ann B 30");
+    let wrong = server.client.post(server.url("/forms")).form(&[("name", "Ann")]).send().await.unwrap();
+    assert_eq!(problem(wrong, 422).await.errors[0].field, "age");
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_answered_and_not_reset() {
+    let server = Server::start(router()).await;
+    let exact = vec![b'x'; settings().body_limit];
+    let fine = server.client.post(server.url("/raw")).body(exact.clone()).send().await.unwrap();
+    assert_eq!(fine.bytes().await.unwrap().len(), exact.len());
+
+    let huge = vec![b'x'; 4 * 1024 * 1024];
+    problem(server.client.post(server.url("/raw")).body(huge.clone()).send().await.unwrap(), 413).await;
+
+    let chunks = huge.chunks(100_000).map(|chunk| Ok::<_, std::io::Error>(chunk.to_vec())).collect::<Vec<_>>();
+    let chunked = reqwest::Body::wrap_stream(futures_util::stream::iter(chunks));
+    problem(server.client.post(server.url("/raw")).body(chunked).send().await.unwrap(), 413).await;
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_404_and_what_is_not_allowed_405_with_allow() {
+    let server = Server::start(router()).await;
+    problem(server.get("/nothing").await, 404).await;
+    let no_id = problem(server.get("/users/not-a-uuid").await, 404).await;
+    assert!(no_id.detail.unwrap().contains("`id`"));
+
+    let deleted = server.client.delete(server.url("/users")).send().await.unwrap();
+    assert_eq!(deleted.headers()["allow"], "POST");
+    problem(deleted, 405).await;
+}
+
+#[tokio::test]
+async fn a_wrong_query_names_its_field() {
+    let server = Server::start(router()).await;
+    for (path, detail) in [("/pages?limit=x", "invalid digit"), ("/pages", "missing field")] {
+        let wrong = problem(server.get(path).await, 422).await;
+        assert_eq!(wrong.errors[0].field, "limit");
+        assert!(wrong.errors[0].detail.contains(detail), "{:?}", wrong.errors);
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_inside_stays_inside() {
+    let server = Server::start(router()).await;
+    for path in ["/panics", "/fails"] {
+        let failed = problem(server.get(path).await, 500).await;
+        assert!(!format!("{failed:?}").contains("secret"), "{failed:?}");
+    }
+    assert_eq!(server.get("/pages?limit=1").await.status(), 200, "a panic ends its request and nothing else");
+}
+
+#[tokio::test]
+async fn a_handler_that_hangs_is_answered_in_time() {
+    let server = Server::start(router()).await;
+    let late = server.get("/hangs").await;
+    assert_eq!(late.headers()["retry-after"], "1");
+    problem(late, 503).await;
+}
+
+#[tokio::test]
+async fn an_error_in_the_words_of_a_library_becomes_a_problem() {
+    let server = Server::start(router()).await;
+    problem(server.get("/plain").await, 500).await;
+}
