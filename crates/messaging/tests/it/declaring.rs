@@ -1,0 +1,37 @@
+//! Declaring: a conflict is named, and nothing is guessed.
+
+use messaging::{Backoff, Broker, DeclareError, Settings};
+use serde_json::json;
+use testkit::rabbitmq;
+
+use crate::support::{QUEUE, broker, topology};
+
+#[tokio::test]
+async fn a_queue_that_exists_with_other_arguments_is_a_clear_error() {
+    let rabbit = rabbitmq().await;
+    rabbit.declare_queue(QUEUE, json!({"x-queue-type": "classic"})).await;
+    let connected = Broker::connect(Settings::new(rabbit.url(), "test", topology())).await;
+    let Err(DeclareError::Conflict { what, reason }) = connected else { panic!("{connected:?}") };
+    assert_eq!(what, "queue `work`");
+    assert!(reason.contains("inequivalent arg 'x-"), "{reason}");
+}
+
+#[tokio::test]
+async fn many_processes_can_declare_at_the_same_moment() {
+    let rabbit = rabbitmq().await;
+    let brokers = (0..8).map(|_| broker(rabbit.url()));
+    assert_eq!(futures_util::future::join_all(brokers).await.len(), 8);
+    for name in [QUEUE, "work.dead", "retry.1s", "retry.2m"] {
+        let queue = rabbit.queue_info(name).await.expect("declared");
+        assert_eq!((&queue["type"], &queue["durable"]), (&json!("quorum"), &json!(true)), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_never_answers_is_an_error_after_the_last_try() {
+    let url = format!("amqp://user:secret@127.0.0.1:{}/%2f", testkit::free_port());
+    let first_connect = Backoff { attempts: 2, base: std::time::Duration::from_millis(10), ..Backoff::default() };
+    let settings = Settings { first_connect, ..Settings::new(url, "test", topology()) };
+    let error = Broker::connect(settings).await.expect_err("nobody listens there").to_string();
+    assert!(!error.contains("secret"), "{error}");
+}
