@@ -8,7 +8,7 @@ control() { supervisorctl -c "$(supervisor_conf)" "$@"; }
 supervisor_pid() {
   local pid
   pid=$(cat "$SET_DIR/supervisor.pid" 2>/dev/null) || return 1
-  tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qxF "$(supervisor_conf)" || return 1
+  tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" | grep -qxF "$(supervisor_conf)" || return 1
   say "$pid"
 }
 
@@ -175,15 +175,22 @@ tail_of_log() {
   tail -n "${2:-20}" "$SET_DIR/log/$1.log" | sed 's/^/  | /' >&2
 }
 
-# wait_for NAME LIMIT COMMAND...: until the command is true. Ends early, with the log's end, for what keeps failing.
+# wait_for NAME LIMIT COMMAND...: until the command is true. Ends early, with the log's end, for what keeps ending.
 wait_for() {
-  local name=$1 limit=$2 end failures=0 state
+  local name=$1 limit=$2 end failures=0 state pid last='' turn=0
   shift 2
   end=$((SECONDS + limit))
   until "$@" >/dev/null 2>&1; do
-    state=$(states | awk -v name="$name" '$1 == name { print $2 }')
-    case $state in BACKOFF | FATAL | EXITED | '') failures=$((failures + 1)) ;; esac
-    if [ "$state" = FATAL ] || [ "$failures" -ge 4 ]; then
+    turn=$((turn + 1))
+    if [ $((turn % 5)) = 0 ]; then   # asking the supervisor takes longer than asking a server
+      read -r state pid < <(states | awk -v name="$name" '$1 == name { print $2, $3 }') || state=GONE
+      case $state in
+        RUNNING | STARTING | STOPPING) [ "${last:-$pid}" = "$pid" ] || failures=$((failures + 1)) ;;
+        *) failures=$((failures + 1)) ;;
+      esac
+      last=$pid
+    fi
+    if [ "$failures" -ge 3 ]; then
       warn "$name does not start:"
       tail_of_log "$name"
       return 1
@@ -192,7 +199,7 @@ wait_for() {
       tail_of_log "$name"
       return 1
     fi
-    sleep 0.3
+    sleep 0.2
   done
   say "  $name is ready"
 }

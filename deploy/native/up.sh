@@ -51,18 +51,16 @@ quoted_exports() { sed -E "s/^([^=]*)=(.*)$/export \1='\2'/"; }
 
 down_native() {
   use_main_set
-  if native_is_up || supervisor_pid >/dev/null; then
-    say "Stopping what ./dev up started"
-    stop_set
-    rm -rf "$SET_DIR/conf.d"
-  else
-    stop_orphans
-  fi
+  say "Stopping what ./dev up started"
+  stop_set
+  rm -rf "$SET_DIR/conf.d"
   if [ "$1" = volumes ]; then
     rm -rf "$SET_DIR"
     say "Stopped, and its data deleted."
-  else
+  elif [ -d "$SET_DIR/data" ]; then
     say "Stopped. Its data stays, in $SET_DIR/data; './dev down --volumes' deletes it."
+  else
+    say "Nothing was running."
   fi
 }
 

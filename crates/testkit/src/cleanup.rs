@@ -7,7 +7,7 @@ use std::time::Duration;
 /// How long a test's end waits for its leftovers to be taken away.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Runs `work` to its end on a thread with a runtime of its own. What fails is left lying: the name is never used again.
+/// Runs `work` to its end on a thread with a runtime of its own. What fails is left lying: its name is not used again.
 pub(crate) fn run<Fut>(work: Fut)
 where
     Fut: Future<Output = anyhow::Result<()>> + Send + 'static,

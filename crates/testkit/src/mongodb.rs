@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use bson::doc;
 use ::mongodb::options::ClientOptions;
 use ::mongodb::{Client, Database};
+use bson::doc;
 use url::Url;
 
 use crate::{address, cleanup, name};

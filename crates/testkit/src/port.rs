@@ -33,7 +33,7 @@ pub fn free_port() -> u16 {
     panic!("every port from {} to {} is taken", RANGE.start, RANGE.end)
 }
 
-/// One folder for all processes of a user; the files stay, as deleting one that somebody else opens would undo its lock.
+/// One folder for all processes of a user. The files stay: to delete one that somebody else opens would undo its lock.
 fn folder() -> io::Result<PathBuf> {
     let folder = std::env::temp_dir().join(format!("warren-test-ports-{}", rustix::process::getuid().as_raw()));
     fs::create_dir_all(&folder)?;

@@ -32,7 +32,7 @@ impl Process {
         Self { what: what.to_owned(), log: folder.join("log"), child: Mutex::new(None) }
     }
 
-    /// Starts `command`. A file takes its output: nobody has to read it, and a killed server's last children may keep it.
+    /// Starts `command`. A file takes its output: nobody has to read it, and what a killed server leaves may keep it.
     pub(crate) fn start(&self, command: &mut Command) {
         let mut child = self.lock();
         if let Some(child) = child.as_mut() {
@@ -98,7 +98,6 @@ impl Process {
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
     }
-
 }
 
 impl Drop for Process {

@@ -116,7 +116,9 @@ impl Program {
     /// If it has not ended after 40 s, or was killed by a signal.
     pub async fn exit_code(&self) -> i32 {
         let status = self.process.end(EXIT_LIMIT).await;
-        status.code().unwrap_or_else(|| panic!("{} ended with {status}; its log:\n{}", self.name, self.process.log_tail()))
+        status
+            .code()
+            .unwrap_or_else(|| panic!("{} ended with {status}; its log:\n{}", self.name, self.process.log_tail()))
     }
 
     /// Whether it runs.

@@ -71,6 +71,14 @@ fn checked<'a>(variable: &str, url: &'a SecretString, schemes: &[&str]) -> anyho
     Ok(text)
 }
 
+/// Makes one connection and closes it again: a pool would only say that it waited in vain, and not for what.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+async fn reach<C: sqlx::Connection>(options: &C::Options, limit: Duration) -> anyhow::Result<()> {
+    use anyhow::Context;
+    let connected = tokio::time::timeout(limit, C::connect_with(options)).await.context("no answer in time")?;
+    Ok(connected?.close().await?)
+}
+
 /// An error of a library about the URL in `variable`, without what is secret in it.
 fn malformed(variable: &str, error: &dyn std::fmt::Display) -> anyhow::Error {
     anyhow::anyhow!("{variable} cannot be used: {}", redact(&error.to_string()))
@@ -78,7 +86,7 @@ fn malformed(variable: &str, error: &dyn std::fmt::Display) -> anyhow::Error {
 
 /// An error that ended connecting, without what is secret in it.
 fn unreachable(store: &str, variable: &str, error: &dyn std::fmt::Display) -> anyhow::Error {
-    anyhow::anyhow!("connecting to {store} at {variable}: {}", redact(&error.to_string()))
+    anyhow::anyhow!("connecting to {store} at {variable}: {}", redact(&format!("{error:#}")))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlPool, MySqlPoolOptions};
 use sqlx::{AssertSqlSafe, Executor};
 
-use super::{PoolSettings, checked, malformed, unreachable};
+use super::{PoolSettings, checked, malformed, reach, unreachable};
 
 /// Connects to the MySQL or MariaDB at the URL in `variable`.
 ///
@@ -21,14 +21,15 @@ pub async fn mysql(
 ) -> anyhow::Result<MySqlPool> {
     let options: MySqlConnectOptions =
         checked(variable, url, &["mysql", "mariadb"])?.parse().map_err(|error| malformed(variable, &error))?;
+    backoff
+        .retry("connecting to MySQL", || reach::<MySqlConnection>(&options, pool.connect_timeout))
+        .await
+        .map_err(|error| unreachable("MySQL", variable, &error))?;
     let settings = MySqlPoolOptions::new()
         .max_connections(pool.connections)
         .acquire_timeout(pool.acquire_timeout)
         .after_connect(move |connection, _| Box::pin(limit(connection, pool.statement_timeout)));
-    backoff
-        .retry("connecting to MySQL", || settings.clone().connect_with(options.clone()))
-        .await
-        .map_err(|error| unreachable("MySQL", variable, &error))
+    Ok(settings.connect_lazy_with(options))
 }
 
 /// MariaDB limits any statement, in seconds; MySQL limits only reads, in milliseconds.

@@ -2,9 +2,9 @@
 
 use messaging::Backoff;
 use secrecy::SecretString;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 
-use super::{PoolSettings, checked, malformed, unreachable};
+use super::{PoolSettings, checked, malformed, reach, unreachable};
 
 /// Connects to the PostgreSQL at the URL in `variable`.
 ///
@@ -26,11 +26,12 @@ pub async fn postgres(
         // So that the server notices a client that vanished without a word.
         ("tcp_keepalives_idle", "30"),
     ]);
-    let settings = PgPoolOptions::new().max_connections(pool.connections).acquire_timeout(pool.acquire_timeout);
     backoff
-        .retry("connecting to PostgreSQL", || settings.clone().connect_with(options.clone()))
+        .retry("connecting to PostgreSQL", || reach::<PgConnection>(&options, pool.connect_timeout))
         .await
-        .map_err(|error| unreachable("PostgreSQL", variable, &error))
+        .map_err(|error| unreachable("PostgreSQL", variable, &error))?;
+    let settings = PgPoolOptions::new().max_connections(pool.connections).acquire_timeout(pool.acquire_timeout);
+    Ok(settings.connect_lazy_with(options))
 }
 
 /// Asks PostgreSQL for a sign of life.

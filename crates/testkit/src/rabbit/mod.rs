@@ -3,6 +3,7 @@
 mod api;
 mod message;
 mod queues;
+mod tick;
 
 use std::fmt;
 

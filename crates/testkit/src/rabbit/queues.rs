@@ -1,29 +1,26 @@
 //! Queues: declared, bound, filled, looked into, emptied and deleted by hand.
 
-use std::time::Duration;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use super::tick::tick;
 use super::{TestMessage, TestRabbit};
-
-/// A quorum queue tells the broker its length at each tick of its own. The test servers tick every 250 ms.
-const TICK: Duration = Duration::from_millis(300);
 
 impl TestRabbit {
     /// How many messages the queue holds: ready ones and those that a consumer has not acked yet.
     ///
-    /// The number is at least as new as the call. For a quorum queue that takes a third of a second, as its length is
-    /// published at intervals only (the management's usual figures lag up to ten seconds behind).
+    /// The number is at least as new as the call. A quorum queue tells its length at intervals only, so this waits for
+    /// the next: half a second with a broker that ticks fast, six with any other. (The management's usual figures lag
+    /// up to ten seconds behind, without waiting.)
     ///
     /// # Panics
     /// If the queue does not exist.
     pub async fn queue_depth(&self, queue: &str) -> u64 {
         let Some(before) = self.totals(queue).await else { panic!("queue {queue} does not exist") };
         let after = if before["type"] == "quorum" {
-            sleep(TICK).await;
+            sleep(tick(self).await).await;
             self.totals(queue).await
         } else {
             Some(before)
@@ -42,7 +39,7 @@ impl TestRabbit {
     }
 
     /// Straight from the queues, past the management's own samples.
-    async fn totals(&self, queue: &str) -> Option<Value> {
+    pub(super) async fn totals(&self, queue: &str) -> Option<Value> {
         let past_samples = [("disable_stats", "true"), ("enable_queue_totals", "true")];
         let queues = self.api.must(self.api.get(&["queues", &self.vhost]).query(&past_samples)).await;
         queues.as_array()?.iter().find(|found| found["name"] == queue).cloned()
@@ -72,7 +69,13 @@ impl TestRabbit {
     ///
     /// `properties` may be `{}`, and then the message has none at all; headers are in it as `headers`. The default
     /// exchange is `""`.
-    pub async fn publish(&self, exchange: &str, routing_key: &str, properties: Value, payload: impl AsRef<[u8]>) -> bool {
+    pub async fn publish(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        properties: Value,
+        payload: impl AsRef<[u8]>,
+    ) -> bool {
         let exchange = if exchange.is_empty() { "amq.default" } else { exchange };
         let message = json!({
             "properties": properties,

@@ -8,6 +8,7 @@ async fn a_killed_broker_keeps_a_quorum_queue_and_a_wiped_one_does_not() {
     let rabbit = server.rabbit();
     assert_eq!(rabbit.url(), server.url());
     rabbit.declare_queue("q", json!({ "x-queue-type": "quorum" })).await;
+    server.save_declarations().await;
     rabbit.publish("", "q", json!({ "delivery_mode": 2 }), "kept").await;
     // The management does not await the confirm; what it can show is on disk.
     assert_eq!(rabbit.peek("q", 1).await.len(), 1);

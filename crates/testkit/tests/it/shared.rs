@@ -15,7 +15,8 @@ async fn eight_postgres_databases_at_once_are_eight() {
             let postgres = testkit::postgres().await;
             postgres.pool().execute("CREATE TABLE t (n int)").await.expect("the database is empty");
             sqlx::query("INSERT INTO t VALUES ($1)").bind(number).execute(postgres.pool()).await.expect("t is there");
-            let all: Vec<i32> = sqlx::query_scalar("SELECT n FROM t").fetch_all(postgres.pool()).await.expect("t is there");
+            let all: Vec<i32> =
+                sqlx::query_scalar("SELECT n FROM t").fetch_all(postgres.pool()).await.expect("t is there");
             assert_eq!(all, [number]);
         });
     }
@@ -30,7 +31,8 @@ async fn eight_mysql_databases_at_once_are_eight() {
             let mysql = testkit::mysql().await;
             mysql.pool().execute("CREATE TABLE t (n int)").await.expect("the database is empty");
             sqlx::query("INSERT INTO t VALUES (?)").bind(number).execute(mysql.pool()).await.expect("t is there");
-            let all: Vec<i32> = sqlx::query_scalar("SELECT n FROM t").fetch_all(mysql.pool()).await.expect("t is there");
+            let all: Vec<i32> =
+                sqlx::query_scalar("SELECT n FROM t").fetch_all(mysql.pool()).await.expect("t is there");
             assert_eq!(all, [number]);
         });
     }

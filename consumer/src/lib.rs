@@ -1,0 +1,37 @@
+//! Warren's read side: applies tasks and events to MongoDB, MariaDB/MySQL and Redis, and serves the reads.
+
+pub mod config;
+pub mod consumers;
+pub mod handlers;
+pub mod read;
+pub mod report;
+pub mod role;
+pub mod stores;
+
+use anyhow::Context;
+use messaging::{Broker, Settings};
+use secrecy::ExposeSecret;
+use service::{Health, Need};
+
+use config::Config;
+use consumers::Consumers;
+use stores::Stores;
+
+/// Connects to RabbitMQ and declares the topology.
+pub async fn connect_broker(config: &Config) -> anyhow::Result<Broker> {
+    let mut settings = Settings::new(config.amqp_url.expose_secret(), "consumer", contracts::topology());
+    settings.first_connect = config.retry.backoff();
+    // It publishes reports, answers, and copies of what failed: one message for a batch, mostly.
+    settings.publish_channels = 1;
+    Broker::connect(settings).await.context("connecting to RabbitMQ at AMQP_URL")
+}
+
+/// What the process depends on: the broker, the stores in use, and its own consumers.
+pub fn health(broker: &Broker, stores: &Stores, consumers: &Consumers) -> Health {
+    let broker = broker.clone();
+    let health = Health::new("consumer", env!("CARGO_PKG_VERSION")).dependency("rabbitmq", Need::Required, move || {
+        let broker = broker.clone();
+        async move { broker.ping().await }
+    });
+    consumers.in_health(stores.in_health(health))
+}

@@ -1,0 +1,33 @@
+//! Applies tasks and events to the read stores, and serves the reads.
+
+use consumer::config::Config;
+use consumer::consumers::Consumers;
+use consumer::stores::Stores;
+use consumer::{connect_broker, health, read};
+use tokio::runtime::Builder;
+
+fn main() -> anyhow::Result<()> {
+    let config: Config = service::load();
+    let runtime = Builder::new_multi_thread().worker_threads(config.worker_threads()).enable_all().build()?;
+    runtime.block_on(run(config))
+}
+
+async fn run(config: Config) -> anyhow::Result<()> {
+    let _telemetry = service::telemetry("consumer")?;
+    let stop = service::stop_on_signal();
+    let listener = service::listen(config.http.listen).await?;
+
+    let connecting = async { tokio::try_join!(Stores::connect(&config), connect_broker(&config)) };
+    let Some(connected) = stop.run_until_cancelled(connecting).await else { return Ok(()) };
+    let (stores, broker) = connected?;
+
+    let consumers = Consumers::start(&config, &broker, &stores, &stop)?;
+    let health = health(&broker, &stores, &consumers);
+    let (router, openapi) = read::router(stores, health.clone());
+    let app = service::app(router, health, openapi);
+
+    let served = service::serve(listener, app, stop, config.http.limits());
+    let (served, finished) = tokio::join!(served, consumers.finish(config.http.stop_timeout));
+    broker.close().await;
+    served.and(finished)
+}

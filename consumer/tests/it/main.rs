@@ -1,0 +1,13 @@
+//! The consumer, on real servers.
+
+mod by_hand;
+mod converging;
+mod failing;
+mod http;
+mod outages;
+mod records;
+mod requests;
+mod stopping;
+mod support;
+mod texts;
+mod users;

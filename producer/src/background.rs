@@ -1,0 +1,87 @@
+//! What runs beside the requests: the relay, the reports' consumer, the looks at the backlog, sweeping.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use contracts::topology::queue;
+use messaging::outbox::{Outbox, RelaySettings};
+use messaging::{Backoff, Broker};
+use sqlx::postgres::PgPool;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::Config;
+use crate::backlog::Backlog;
+use crate::idempotency;
+use crate::tasks::{ApplyReports, MarkPublished, Reconcile, Watch};
+
+/// A report has as many tasks as its consumer handles together, so few of them make a batch.
+const REPORTS_TOGETHER: usize = 16;
+
+/// What the background tasks work with.
+pub(crate) struct Background<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) outbox: Outbox,
+    pub(crate) broker: Broker,
+    pub(crate) writes: PgPool,
+    pub(crate) reads: PgPool,
+    pub(crate) watch: Arc<Watch>,
+    pub(crate) backlog: Backlog,
+}
+
+/// Starts them all. None ends before `stop`.
+pub(crate) fn spawn(parts: Background<'_>, stop: &CancellationToken) -> JoinSet<()> {
+    let Background { config, outbox, broker, writes, reads, watch, backlog } = parts;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(relay(outbox.clone(), broker.clone(), config.reconcile_after, stop.clone()));
+    let handler = ApplyReports { pool: writes.clone(), watch: watch.clone() };
+    let consumer = broker.consumer(queue::PRODUCER_TASKS).prefetch(4 * REPORTS_TOGETHER as u16).batch(REPORTS_TOGETHER);
+    tasks.spawn(consumer.run(handler, stop.clone()));
+    tasks.spawn(watch.run(reads, stop.clone()));
+    tasks.spawn(backlog.watch(outbox, stop.clone()));
+    tasks.spawn(sweep(writes, stop.clone()));
+    tasks
+}
+
+/// Relays once the broker has all exchanges: what is published to one that is missing is refused, not returned.
+async fn relay(outbox: Outbox, broker: Broker, reconcile_after: Duration, stop: CancellationToken) {
+    if stop.run_until_cancelled(declare(&broker)).await.is_none() {
+        return;
+    }
+    let reconcile = Reconcile::new(outbox.clone(), reconcile_after);
+    outbox
+        .relay(broker.publisher(), RelaySettings::default())
+        .on_confirmed(MarkPublished)
+        .while_leading(reconcile.every(), reconcile)
+        .run(stop)
+        .await;
+}
+
+/// Declares the topology, however long it takes the broker to come.
+async fn declare(broker: &Broker) {
+    let mut delays = Backoff::RECONNECT.delays();
+    while let Err(error) = broker.declare().await {
+        let delay = delays.next().unwrap_or(Backoff::RECONNECT.cap);
+        tracing::warn!(%error, retry_in = ?delay, "nothing is relayed yet: the topology could not be declared");
+        sleep(delay).await;
+    }
+}
+
+/// Deletes idempotency keys that have been kept long enough.
+async fn sweep(pool: PgPool, stop: CancellationToken) {
+    let mut times = interval(idempotency::SWEEP_EVERY);
+    times.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stop.run_until_cancelled(times.tick()).await.is_some() {
+        loop {
+            match idempotency::sweep(&pool).await {
+                Ok(true) if !stop.is_cancelled() => {}
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "old idempotency keys could not be deleted; it is tried again later");
+                    break;
+                }
+            }
+        }
+    }
+}

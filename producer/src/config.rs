@@ -1,0 +1,98 @@
+//! Configuration, read once, in `main`.
+
+use std::num::NonZeroUsize;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use clap::{Args, Parser};
+use secrecy::SecretString;
+use service::telemetry::LogArgs;
+use service::{HttpArgs, RetryArgs};
+
+/// Accepts writes over HTTP, stores them in Postgres, and tells of them through RabbitMQ.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "producer", version)]
+pub struct Config {
+    #[allow(missing_docs, reason = "flattened")]
+    #[command(flatten)]
+    pub http: HttpArgs<8081>,
+
+    /// Postgres that owns users, records' versions, tasks and the outbox.
+    #[arg(
+        long,
+        env,
+        hide_env_values = true,
+        default_value = "postgres://admin:adminpassword@127.0.0.1:5432/mydatabase"
+    )]
+    pub database_url: SecretString,
+
+    /// RabbitMQ, with the vhost as the path.
+    #[arg(long, env, hide_env_values = true, default_value = "amqp://user:password@127.0.0.1:5672/my_vhost")]
+    pub amqp_url: SecretString,
+
+    /// How many messages may wait for the broker; past that new writes are answered with 503.
+    #[arg(long, env, default_value_t = 2_000_000)]
+    pub outbox_max_backlog: u64,
+
+    /// Seconds without news after which a task that has not ended is sent again.
+    #[arg(long, env, value_parser = seconds, default_value = "300")]
+    pub reconcile_after: Duration,
+
+    #[allow(missing_docs, reason = "flattened")]
+    #[command(flatten)]
+    pub hashing: HashingArgs,
+
+    #[allow(missing_docs, reason = "flattened")]
+    #[command(flatten)]
+    pub retry: RetryArgs,
+
+    #[allow(missing_docs, reason = "flattened")]
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// How passwords are hashed. The defaults are OWASP's for argon2id.
+#[derive(Args, Clone, Debug)]
+pub struct HashingArgs {
+    /// Threads that hash passwords, each with ARGON2_MEMORY_KIB; one for each core if absent.
+    #[arg(long, env, value_parser = at_least_one)]
+    pub hashing_threads: Option<usize>,
+
+    /// Passwords that may wait to be hashed; past that requests are answered with 503.
+    #[arg(long, env, value_parser = at_least_one, default_value = "128")]
+    pub hashing_queue: usize,
+
+    /// Memory for one hash.
+    #[arg(long, env, default_value_t = 19_456)]
+    pub argon2_memory_kib: u32,
+
+    /// Passes over that memory.
+    #[arg(long, env, default_value_t = 2)]
+    pub argon2_passes: u32,
+
+    /// Lanes of that memory.
+    #[arg(long, env, default_value_t = 1)]
+    pub argon2_lanes: u32,
+}
+
+impl HashingArgs {
+    /// How many threads hash.
+    pub fn threads(&self) -> usize {
+        self.hashing_threads.unwrap_or_else(|| available_parallelism().map_or(1, NonZeroUsize::get))
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|&number| number > 0).ok_or_else(|| "expected a whole number from 1".to_owned())
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_owned())?;
+    let duration = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+    // Longer than this is never, and would overflow when it is added to a date.
+    if (Duration::from_millis(1)..=Duration::from_secs(366 * 86_400)).contains(&duration) {
+        Ok(duration)
+    } else {
+        Err("expected from 0.001 seconds to a year".to_owned())
+    }
+}

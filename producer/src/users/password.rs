@@ -1,0 +1,127 @@
+//! Passwords hashed on threads of their own: a bounded number at a time, a bounded number waiting.
+//!
+//! Hashing takes much memory and time on purpose. Here neither can grow with the number of requests, and no other
+//! request waits for it.
+
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use argon2::password_hash::PasswordHasher;
+use argon2::{Algorithm, Argon2, Params, Version};
+use secrecy::{ExposeSecret, SecretString};
+use service::{ApiError, ApiResult};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::config::HashingArgs;
+
+/// Hashes passwords. Cheap to clone; its threads end when the last clone is dropped.
+#[derive(Clone, Debug)]
+pub(crate) struct Hasher(mpsc::Sender<Job>);
+
+#[derive(Debug)]
+enum Job {
+    /// A hash to keep, with a random salt: a PHC string.
+    Keep(SecretString, oneshot::Sender<Result<String, String>>),
+    /// A hash by which the same password is recognised later, as costly to guess from as the one that is kept.
+    Recognise(SecretString, [u8; 32], oneshot::Sender<Result<String, String>>),
+}
+
+impl Hasher {
+    /// Starts the threads.
+    pub(crate) fn start(args: &HashingArgs) -> anyhow::Result<Self> {
+        let params = Params::new(args.argon2_memory_kib, args.argon2_passes, args.argon2_lanes, None)
+            .map_err(|error| anyhow::anyhow!("ARGON2_MEMORY_KIB, ARGON2_PASSES, ARGON2_LANES: {error}"))?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let (sender, receiver) = mpsc::channel(args.hashing_queue);
+        let receiver = Arc::new(Mutex::new(receiver));
+        for number in 0..args.threads() {
+            let (argon2, receiver) = (argon2.clone(), Arc::clone(&receiver));
+            thread::Builder::new()
+                .name(format!("hashing-{number}"))
+                .spawn(move || work(&argon2, &receiver))
+                .context("starting a hashing thread")?;
+        }
+        Ok(Self(sender))
+    }
+
+    /// The hash of a password, to be kept.
+    pub(crate) async fn hash(&self, password: &SecretString) -> ApiResult<String> {
+        self.run(|reply| Job::Keep(password.clone(), reply)).await
+    }
+
+    /// What tells a password from another one, without telling it to whoever reads the database.
+    pub(crate) async fn recognise(&self, password: &SecretString, salt: [u8; 32]) -> ApiResult<String> {
+        self.run(|reply| Job::Recognise(password.clone(), salt, reply)).await
+    }
+
+    async fn run(&self, job: impl FnOnce(oneshot::Sender<Result<String, String>>) -> Job) -> ApiResult<String> {
+        let (reply, hash) = oneshot::channel();
+        self.0.try_send(job(reply)).map_err(|_| {
+            metrics::counter!("producer_refused_total", "lane" => "users", "reason" => "hashing").increment(1);
+            ApiError::unavailable("too many passwords wait to be hashed", Duration::from_secs(2))
+        })?;
+        let hash = hash.await.map_err(|_| ApiError::internal(anyhow::anyhow!("a hashing thread panicked")))?;
+        hash.map_err(|error| ApiError::internal(anyhow::anyhow!("hashing a password: {error}")))
+    }
+}
+
+fn work(argon2: &Argon2<'_>, jobs: &Mutex<mpsc::Receiver<Job>>) {
+    loop {
+        // The lock is held while waiting and let go for the hashing, so the threads take turns.
+        let job = jobs.lock().expect("nothing panics while it holds this lock").blocking_recv();
+        match job {
+            None => return,
+            // Whoever asked may have left: then there is nothing to do.
+            Some(Job::Keep(_, reply) | Job::Recognise(_, _, reply)) if reply.is_closed() => {}
+            Some(Job::Keep(password, reply)) => {
+                let hash = argon2.hash_password(password.expose_secret().as_bytes());
+                let _ = reply.send(hash.map(|hash| hash.to_string()).map_err(|error| error.to_string()));
+            }
+            Some(Job::Recognise(password, salt, reply)) => {
+                let mut hash = [0; 32];
+                let hashed = argon2.hash_password_into(password.expose_secret().as_bytes(), &salt, &mut hash);
+                let _ = reply.send(hashed.map(|()| hex(&hash)).map_err(|error| error.to_string()));
+            }
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hasher(threads: usize, queue: usize) -> Hasher {
+        let args = HashingArgs {
+            hashing_threads: Some(threads),
+            hashing_queue: queue,
+            argon2_memory_kib: 8,
+            argon2_passes: 1,
+            argon2_lanes: 1,
+        };
+        Hasher::start(&args).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_hash_is_argon2id_with_its_parameters_and_a_salt_of_its_own() {
+        let hasher = hasher(1, 4);
+        let password = SecretString::from("correct horse");
+        let (one, other) = (hasher.hash(&password).await.unwrap(), hasher.hash(&password).await.unwrap());
+        assert!(one.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{one}");
+        assert_ne!(one, other);
+    }
+
+    #[tokio::test]
+    async fn the_same_password_is_recognised_under_the_same_salt_only() {
+        let hasher = hasher(2, 4);
+        let known = hasher.recognise(&"correct horse".into(), [1; 32]).await.unwrap();
+        assert_eq!(hasher.recognise(&"correct horse".into(), [1; 32]).await.unwrap(), known);
+        assert_ne!(hasher.recognise(&"correct horse".into(), [2; 32]).await.unwrap(), known);
+        assert_ne!(hasher.recognise(&"wrong horse".into(), [1; 32]).await.unwrap(), known);
+    }
+}

@@ -1,0 +1,15 @@
+//! The producer on a real Postgres and a real RabbitMQ, asked over HTTP.
+
+mod backpressure;
+mod faults;
+mod idempotency;
+mod messages;
+mod openapi;
+mod reading;
+mod reconciling;
+mod records;
+mod support;
+mod tasks;
+mod users;
+mod versions;
+mod waiting;

@@ -1,0 +1,229 @@
+//! A producer in the test's own process, on servers of its own, and the consumers it would have.
+
+use std::time::Duration;
+
+use clap::Parser;
+use contracts::tasks::{StepReport, StepState, TaskProgressed};
+use messaging::{Broker, Settings};
+use producer::{Config, Running, start};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use serde_json::{Value, json};
+use testkit::{TestPostgres, TestRabbit, eventually};
+use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// What a producer works with.
+pub(crate) struct World {
+    pub(crate) postgres: TestPostgres,
+    pub(crate) rabbit: TestRabbit,
+}
+
+/// A producer, and a client of it.
+pub(crate) struct Producer {
+    running: Running,
+    client: Client,
+    base: String,
+}
+
+/// An answer that was read to its end.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: String,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let (postgres, rabbit) = tokio::join!(testkit::postgres(), testkit::rabbitmq());
+        Self { postgres, rabbit }
+    }
+
+    /// A producer with settings of its own beside the usual ones.
+    pub(crate) async fn producer_with(&self, arguments: &[&str]) -> Producer {
+        producer(self.postgres.url(), self.rabbit.url(), arguments).await
+    }
+
+    pub(crate) async fn producer(&self) -> Producer {
+        self.producer_with(&[]).await
+    }
+
+    /// The broker, as a consumer sees it.
+    pub(crate) async fn broker(&self) -> Broker {
+        let settings = Settings::new(self.rabbit.url(), "test", contracts::topology());
+        Broker::connect(settings).await.expect("the test's own vhost can be used")
+    }
+
+    /// Waits for so many messages in a queue, and takes them.
+    pub(crate) async fn take(&self, queue: &str, messages: usize) -> Vec<testkit::TestMessage> {
+        let mut taken = Vec::new();
+        eventually(&format!("{messages} messages in {queue}"), async || {
+            if self.rabbit.queue_exists(queue).await {
+                taken.extend(self.rabbit.take(queue, messages - taken.len()).await);
+            }
+            (taken.len() >= messages).then_some(())
+        })
+        .await;
+        taken
+    }
+
+    /// Reports a step of a task, as its consumer would.
+    pub(crate) async fn report(&self, task: &str, step: &str, state: StepState, attempt: u32) {
+        let report = StepReport {
+            task_id: task.parse().expect("a task's id is a UUID"),
+            step: step.to_owned(),
+            state,
+            attempt,
+            error: (state != StepState::Done).then(|| "as the test wants it".to_owned()),
+            at: OffsetDateTime::now_utc(),
+        };
+        self.report_all(vec![report]).await;
+    }
+
+    /// Reports steps in one message.
+    pub(crate) async fn report_all(&self, reports: Vec<StepReport>) {
+        let body = serde_json::to_vec(&TaskProgressed { reports }).expect("plain data");
+        // The producer declares the queue, at its start, in its own time.
+        eventually("the reports' queue", async || {
+            self.rabbit.queue_exists("producer.tasks").await.then_some(())
+        })
+        .await;
+        eventually("the report is routed", async || {
+            let properties = json!({ "type": "task.progressed" });
+            self.rabbit.publish("events", "task.progressed", properties, body.clone()).await.then_some(())
+        })
+        .await;
+    }
+
+    pub(crate) async fn count(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql).fetch_one(self.postgres.pool()).await.expect("the test's SQL is right")
+    }
+}
+
+/// A producer on these servers. Hashing is cheap, and everything is tried often.
+pub(crate) async fn producer(postgres: &str, rabbit: &str, arguments: &[&str]) -> Producer {
+    let usual = [
+        "producer",
+        "--listen=127.0.0.1:0",
+        "--argon2-memory-kib=8",
+        "--argon2-passes=1",
+        "--retry-base=0.1",
+        "--database-url",
+        postgres,
+        "--amqp-url",
+        rabbit,
+    ];
+    let config = Config::try_parse_from(usual.iter().chain(arguments)).expect("the test's settings are right");
+    let running = start(config, CancellationToken::new()).await.expect("a producer can be started");
+    let base = format!("http://{}", running.address());
+    let client = Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().expect("a plain client");
+    Producer { running, client, base }
+}
+
+impl Producer {
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.client.get(format!("{}{path}", self.base))
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> RequestBuilder {
+        self.client.post(format!("{}{path}", self.base)).json(body)
+    }
+
+    pub(crate) fn put(&self, path: &str, body: &Value) -> RequestBuilder {
+        self.client.put(format!("{}{path}", self.base)).json(body)
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> RequestBuilder {
+        self.client.delete(format!("{}{path}", self.base))
+    }
+
+    pub(crate) fn post_raw(&self, path: &str, kind: &str, body: impl Into<reqwest::Body>) -> RequestBuilder {
+        self.client.post(format!("{}{path}", self.base)).header("content-type", kind).body(body)
+    }
+
+    /// Inserts a record of this SRN.
+    pub(crate) fn insert(&self, srn: &str) -> RequestBuilder {
+        self.post("/records", &record(srn))
+    }
+
+    /// Creates a user with this e-mail address.
+    pub(crate) fn create_user(&self, email: &str) -> RequestBuilder {
+        self.post("/users", &user(email))
+    }
+
+    /// A task as it is now.
+    pub(crate) async fn task(&self, id: &str) -> Value {
+        self.get(&format!("/tasks/{id}")).answer().await.expect(200).json()
+    }
+
+    /// Waits until a task is in this state.
+    pub(crate) async fn task_is(&self, id: &str, state: &str) -> Value {
+        eventually(&format!("task {id} is {state}"), async || {
+            let task = self.task(id).await;
+            (task["state"] == state).then_some(task)
+        })
+        .await
+    }
+
+    /// Stops it, as SIGTERM does.
+    pub(crate) async fn stop(self) {
+        self.running.stop().await.expect("it stops in order");
+    }
+}
+
+pub(crate) fn record(srn: &str) -> Value {
+    json!({ "SRN": srn, "Name": "Ada Lovelace", "Section": "B" })
+}
+
+pub(crate) fn user(email: &str) -> Value {
+    json!({ "name": "Ada Lovelace", "email": email, "password": "correct horse" })
+}
+
+/// Sends a request and reads its answer.
+pub(crate) trait Ask {
+    async fn answer(self) -> Answered;
+}
+
+impl Ask for RequestBuilder {
+    async fn answer(self) -> Answered {
+        let response: Response = self.send().await.expect("the producer answers");
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.text().await.expect("the answer ends in order");
+        Answered { status, headers, body }
+    }
+}
+
+impl Answered {
+    /// The same answer, which must have this status.
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{}", self.body);
+        self
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("not JSON ({error}): {}", self.body))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("headers are text"))
+    }
+
+    /// The id of the task that was made.
+    #[track_caller]
+    pub(crate) fn task(&self) -> String {
+        let id: Uuid = self.json()["task_id"].as_str().unwrap_or_default().parse().expect("an answer names its task");
+        id.to_string()
+    }
+
+    /// A problem, without what differs each time.
+    #[track_caller]
+    pub(crate) fn problem(&self) -> Value {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.body);
+        let mut problem = self.json();
+        assert!(problem["instance"].is_string(), "{problem}");
+        problem.as_object_mut().expect("a problem is an object").remove("instance");
+        problem
+    }
+}
