@@ -16,9 +16,25 @@ async fn every_route_of_the_table_is_served_and_described() {
     let described = producer.get("/api-docs/openapi.json").answer().await.expect(200).json();
     let paths: BTreeSet<&str> = described["paths"].as_object().unwrap().keys().map(String::as_str).collect();
     for path in [
-        "/", "/send", "/user", "/users", "/users/{id}", "/health_check", "/insert_record", "/records",
-        "/delete_record", "/records/{srn}", "/read_database", "/tasks", "/tasks/{id}", "/tasks/{id}/events",
-        "/health", "/live", "/ready", "/metrics", "/status",
+        "/",
+        "/send",
+        "/user",
+        "/users",
+        "/users/{id}",
+        "/health_check",
+        "/insert_record",
+        "/records",
+        "/delete_record",
+        "/records/{srn}",
+        "/read_database",
+        "/tasks",
+        "/tasks/{id}",
+        "/tasks/{id}/events",
+        "/health",
+        "/live",
+        "/ready",
+        "/metrics",
+        "/status",
     ] {
         assert!(paths.contains(path), "{path} is missing in {paths:?}");
     }

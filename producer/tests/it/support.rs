@@ -85,10 +85,7 @@ impl World {
     pub(crate) async fn report_all(&self, reports: Vec<StepReport>) {
         let body = serde_json::to_vec(&TaskProgressed { reports }).expect("plain data");
         // The producer declares the queue, at its start, in its own time.
-        eventually("the reports' queue", async || {
-            self.rabbit.queue_exists("producer.tasks").await.then_some(())
-        })
-        .await;
+        eventually("the reports' queue", async || self.rabbit.queue_exists("producer.tasks").await.then_some(())).await;
         eventually("the report is routed", async || {
             let properties = json!({ "type": "task.progressed" });
             self.rabbit.publish("events", "task.progressed", properties, body.clone()).await.then_some(())
@@ -107,7 +104,6 @@ pub(crate) async fn producer(postgres: &str, rabbit: &str, arguments: &[&str]) -
         "producer",
         "--listen=127.0.0.1:0",
         "--argon2-memory-kib=8",
-        "--argon2-passes=1",
         "--retry-base=0.1",
         "--database-url",
         postgres,

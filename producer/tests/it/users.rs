@@ -25,7 +25,8 @@ async fn a_created_user_is_here_at_once_and_others_hear_of_it_without_the_passwo
         assert_eq!(event["created_at"], found.json()["created_at"]);
         assert!(!String::from_utf8_lossy(&message.body).contains("password"), "{event}");
     }
-    let hash: String = sqlx::query_scalar("SELECT password_hash FROM users").fetch_one(world.postgres.pool()).await.unwrap();
+    let hash: String =
+        sqlx::query_scalar("SELECT password_hash FROM users").fetch_one(world.postgres.pool()).await.unwrap();
     assert!(hash.starts_with("$argon2id$"), "{hash}");
 }
 
@@ -119,7 +120,8 @@ async fn a_change_to_a_taken_address_fails_alone() {
         let created = producer.create_user(&format!("{name}@example.org")).answer().await.expect(202).json();
         paths.push(format!("/users/{}", created["user_id"].as_str().unwrap()));
     }
-    let changes = [json!({ "email": "new@example.org" }), json!({ "email": "CID@example.org" }), json!({ "name": "C" })];
+    let changes =
+        [json!({ "email": "new@example.org" }), json!({ "email": "CID@example.org" }), json!({ "name": "C" })];
     let requests = paths.iter().zip(&changes).map(|(path, change)| producer.put(path, change).answer());
     let statuses: Vec<u16> =
         futures_util::future::join_all(requests).await.iter().map(|answer| answer.status.as_u16()).collect();
