@@ -150,7 +150,7 @@ pub(crate) async fn accept<C: Change, R: Serialize>(
     let Wish { change, message, subject, operation, request, mut answer } = wish;
     let task_id = message.id;
     answer.task_id = task_id;
-    let response = serde_json::to_string(&answer).map_err(|error| ApiError::internal(error))?;
+    let response = serde_json::to_string(&answer).map_err(ApiError::internal)?;
     let claim = caller.key.map(|key| Claim {
         scope: operation,
         key,
@@ -192,10 +192,10 @@ async fn wait_for_end(app: &App, task_id: Uuid, response: Arc<str>, wait: Durati
     let Some(task) = waiting.await.flatten() else {
         return Ok(respond(StatusCode::ACCEPTED, task_id, response.as_ref().to_owned()));
     };
-    let mut answer: Accepted = serde_json::from_str(&response).map_err(|error| ApiError::internal(error))?;
+    let mut answer: Accepted = serde_json::from_str(&response).map_err(ApiError::internal)?;
     answer.state = Some(task.state());
     answer.steps = Some(task.into_steps());
-    let answer = serde_json::to_string(&answer).map_err(|error| ApiError::internal(error))?;
+    let answer = serde_json::to_string(&answer).map_err(ApiError::internal)?;
     let mut response = respond(StatusCode::OK, task_id, answer);
     if let Ok(applied) = HeaderValue::try_from(format!("wait={}", wait.as_secs())) {
         response.headers_mut().insert(PREFERENCE_APPLIED, applied);

@@ -1,5 +1,7 @@
 //! What a field may hold. Every field that is wrong is named at once.
 
+#![allow(clippy::ptr_arg, reason = "garde hands a check the field's own type")]
+
 use garde::{Error, Result, Validate};
 use secrecy::{ExposeSecret, SecretString};
 use service::http::FieldError;
