@@ -1,5 +1,7 @@
 //! Bounds: past them the answer is 503, never growth.
 
+use std::cell::Cell;
+
 use serde_json::json;
 
 use crate::support::{Ask, World, producer, user};
@@ -11,17 +13,17 @@ async fn a_full_backlog_refuses_writes_until_it_drains() {
     proxy.cut().await;
     let bounded = ["--outbox-max-backlog=5"];
     let producer = producer(world.postgres.url(), &proxy.url_for(world.rabbit.url()), &bounded).await;
-    let mut accepted = 0;
+    let accepted = Cell::new(0);
     let full = testkit::eventually("writes are refused", async || {
         let answer = producer.get("/").answer().await;
         if answer.status == 202 {
-            accepted += 1;
+            accepted.set(accepted.get() + 1);
             return None;
         }
         Some(answer.expect(503))
     })
     .await;
-    assert!(accepted >= 5);
+    assert!(accepted.get() >= 5);
     assert_eq!(full.header("retry-after"), "5");
     insta::assert_json_snapshot!("a_full_backlog", full.problem());
     producer.create_user("ada@example.org").answer().await.expect(503);
@@ -31,7 +33,7 @@ async fn a_full_backlog_refuses_writes_until_it_drains() {
         (producer.get("/").answer().await.status == 202).then_some(())
     })
     .await;
-    world.take("tasks", accepted + 1).await;
+    world.take("tasks", accepted.get() + 1).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! A producer in the test's own process, on servers of its own, and the consumers it would have.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use clap::Parser;
@@ -57,15 +58,17 @@ impl World {
 
     /// Waits for so many messages in a queue, and takes them.
     pub(crate) async fn take(&self, queue: &str, messages: usize) -> Vec<testkit::TestMessage> {
-        let mut taken = Vec::new();
+        let taken = Mutex::new(Vec::new());
+        let missing = || messages - taken.lock().expect("nothing panics while it holds this lock").len();
         eventually(&format!("{messages} messages in {queue}"), async || {
             if self.rabbit.queue_exists(queue).await {
-                taken.extend(self.rabbit.take(queue, messages - taken.len()).await);
+                let more = self.rabbit.take(queue, missing()).await;
+                taken.lock().expect("nothing panics while it holds this lock").extend(more);
             }
-            (taken.len() >= messages).then_some(())
+            (missing() == 0).then_some(())
         })
         .await;
-        taken
+        taken.into_inner().expect("nothing panics while it holds this lock")
     }
 
     /// Reports a step of a task, as its consumer would.
