@@ -52,7 +52,6 @@ allow_autostart() {
 # What we installed ourselves must not come up at the next boot either. Units that were there before are left alone.
 disable_units() {
   local package unit
-  command -v systemctl >/dev/null || return 0
   for package in "$@"; do
     case $package in
       mariadb-server) unit=mariadb ;;
@@ -60,6 +59,7 @@ disable_units() {
       *) continue ;;
     esac
     as_root systemctl disable "$unit" >/dev/null 2>&1 || true
+    as_root update-rc.d "$unit" disable >/dev/null 2>&1 || true
   done
 }
 

@@ -17,7 +17,6 @@ use crate::accept::{Accepted, Caller, Wish, WriteHeaders, accept};
 use crate::lane::{Abort, Applied, Change, Verdict};
 
 const DEFAULT_TEXT: &str = "Hello from Warren!";
-const LONGEST: usize = 64 * 1024;
 
 /// The routes of messages.
 pub(crate) fn router() -> OpenApiRouter<App> {
@@ -40,7 +39,7 @@ impl Change for NoChange {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct Text {
-    /// The text, at most 64 KiB; a default one if it is absent.
+    /// The text, as long as the URL stays within 64 KiB; a default one if it is absent.
     msg: Option<String>,
 }
 
@@ -60,15 +59,12 @@ async fn send_default(state: State<App>, caller: Caller) -> ApiResult<Response> 
         headers(("Location" = String, description = "The task"))),
     (status = 200, description = "Ended in the time of `Prefer: wait=N`; `state` tells how", body = Accepted,
         headers(("Location" = String, description = "The task"), ("Preference-Applied" = String, description = "wait=N"))),
-    (status = 414, description = "The text is longer than 64 KiB", body = Problem, content_type = Problem::MEDIA_TYPE),
+    (status = 414, description = "The URL is longer than 64 KiB"),
     (status = 422, description = "The text holds U+0000", body = Problem, content_type = Problem::MEDIA_TYPE),
     (status = 503, description = "Not now", body = Problem, content_type = Problem::MEDIA_TYPE),
 ))]
 async fn send(State(app): State<App>, caller: Caller, Query(Text { msg }): Query<Text>) -> ApiResult<Response> {
     let message = msg.unwrap_or_else(|| DEFAULT_TEXT.to_owned());
-    if message.len() > LONGEST {
-        return Err(ApiError::uri_too_long("the text is longer than 64 KiB"));
-    }
     if message.contains('\0') {
         return Err(ApiError::unprocessable([FieldError::new("msg", "must not hold U+0000")]));
     }

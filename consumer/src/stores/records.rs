@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use contracts::records::{Record, RecordPage};
 use messaging::{Backoff, Failure};
+use sqlx::migrate::MigrateError;
 use sqlx::mysql::{MySqlPool, MySqlRow};
-use sqlx::{Error, FromRow, MySql, QueryBuilder, Row};
+use sqlx::{ConnectOptions, Connection, Error, FromRow, MySql, QueryBuilder, Row};
 use tokio::time::{Instant, timeout};
 
 use super::{OPERATION_LIMIT, check_length, mysql};
@@ -16,6 +17,9 @@ const MAX_CHARS: usize = 255;
 
 /// More would not be prepared often enough to be worth keeping.
 const KEPT_STATEMENT_ROWS: usize = 8;
+
+/// How long a consumer waits for another one that is migrating.
+const MIGRATION_LIMIT: Duration = Duration::from_secs(60);
 
 /// How patiently a statement is tried again that met another one's locks, as long as all of it is quick.
 const LOCK_CONFLICTS: Backoff =
@@ -66,9 +70,21 @@ impl Records {
         Self { pool }
     }
 
-    /// Brings the table up to this program's version of it.
-    pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
-        sqlx::migrate!("../migrations/mysql").run(&self.pool).await
+    /// Brings the table up to this program's version of it, one consumer at a time.
+    pub async fn migrate(&self) -> Result<(), MigrateError> {
+        // A connection of its own, without the pool's limits: a migration may take its time.
+        let mut connection = self.pool.connect_options().connect().await?;
+        // sqlx's own lock is none with MariaDB, which takes its "wait for ever" (-1) for a wrong argument. A lock's name
+        // holds for the whole server and may have 64 characters.
+        let lock = "SELECT GET_LOCK(CONCAT('migrations of ', MD5(DATABASE())), ?)";
+        let lock = sqlx::query_scalar(lock).bind(MIGRATION_LIMIT.as_secs()).fetch_one(&mut connection).await?;
+        let migrated = match lock {
+            Some(1_i64) => sqlx::migrate!("../migrations/mysql").set_locking(false).run(&mut connection).await,
+            _ => Err(Error::Io(std::io::ErrorKind::TimedOut.into()).into()),
+        };
+        // The lock ends with the connection.
+        connection.close().await?;
+        migrated
     }
 
     /// Applies changes in one statement. All of them, or none and a failure.
@@ -101,12 +117,12 @@ impl Records {
         if srns.is_empty() {
             return Ok(HashSet::new());
         }
-        let mut sql = QueryBuilder::<MySql>::new("SELECT srn FROM records WHERE version > 0 AND srn IN ");
-        sql.push_tuples([()], |mut row, ()| {
-            for srn in &srns {
-                row.push_bind(*srn);
-            }
-        });
+        let mut sql = QueryBuilder::<MySql>::new("SELECT srn FROM records WHERE version > 0 AND srn IN (");
+        let mut list = sql.separated(", ");
+        for srn in &srns {
+            list.push_bind(*srn);
+        }
+        sql.push(")");
         let mut connection = self.pool.acquire().await?;
         let query = sql.build_query_scalar::<String>().persistent(false);
         let outcome = timeout(OPERATION_LIMIT, query.fetch_all(&mut *connection)).await;

@@ -11,6 +11,8 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use testkit::{TestPostgres, TestRabbit, eventually};
 use time::OffsetDateTime;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -139,6 +141,18 @@ impl Producer {
 
     pub(crate) fn post_raw(&self, path: &str, kind: &str, body: impl Into<reqwest::Body>) -> RequestBuilder {
         self.client.post(format!("{}{path}", self.base)).header("content-type", kind).body(body)
+    }
+
+    /// The status that a path gets which is too long for any client library.
+    pub(crate) async fn status_of_raw_get(&self, path: &str) -> u16 {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: producer\r\nConnection: close\r\n\r\n");
+        let mut connection =
+            BufReader::new(TcpStream::connect(self.running.address()).await.expect("the producer listens"));
+        connection.write_all(request.as_bytes()).await.expect("the producer reads");
+        let mut status = String::new();
+        connection.read_line(&mut status).await.expect("the producer answers");
+        let status = status.split(' ').nth(1).expect("an answer begins with its status");
+        status.parse().expect("a status is a number")
     }
 
     /// Inserts a record of this SRN.

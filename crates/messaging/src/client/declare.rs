@@ -18,6 +18,9 @@ const DECLARE_TIMEOUT: Duration = Duration::from_secs(30);
 /// prefetched. Tries are counted by this library, so the broker's own limit only ends what kills its consumers.
 const DELIVERY_LIMIT: i64 = 1000;
 
+/// Looking at a dead letter in the management UI is a delivery too, and nobody's look may be the one that drops it.
+const PARKED_DELIVERY_LIMIT: i64 = 1_000_000_000;
+
 /// Why the topology could not be declared.
 #[derive(Debug, thiserror::Error)]
 pub enum DeclareError {
@@ -55,7 +58,7 @@ async fn try_declare(link: &Link, topology: &Topology) -> Result<(), DeclareErro
     let channel = link.channel().await?;
     for step in RETRY_LADDER {
         declare_exchange(&channel, step.name, ExchangeKind::Fanout).await?;
-        let mut arguments = quorum();
+        let mut arguments = quorum(PARKED_DELIVERY_LIMIT);
         arguments.insert("x-message-ttl".into(), AMQPValue::LongLongInt(millis(step.delay)));
         // Back through the default exchange, by the routing key: the queue's own name.
         dead_letter_to(&mut arguments, None);
@@ -66,7 +69,7 @@ async fn try_declare(link: &Link, topology: &Topology) -> Result<(), DeclareErro
         declare_exchange(&channel, &exchange.name, exchange.kind).await?;
     }
     for queue in &topology.queues {
-        declare_queue(&channel, &queue.dead_letter_name(), quorum()).await?;
+        declare_queue(&channel, &queue.dead_letter_name(), quorum(PARKED_DELIVERY_LIMIT)).await?;
         declare_queue(&channel, &queue.name, arguments_of(queue)).await?;
         for binding in &queue.bindings {
             bind(&channel, &queue.name, &binding.exchange, &binding.routing_key).await?;
@@ -76,8 +79,7 @@ async fn try_declare(link: &Link, topology: &Topology) -> Result<(), DeclareErro
 }
 
 fn arguments_of(queue: &Queue) -> FieldTable {
-    let mut arguments = quorum();
-    arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(DELIVERY_LIMIT));
+    let mut arguments = quorum(DELIVERY_LIMIT);
     match queue.kind {
         QueueKind::Work => dead_letter_to(&mut arguments, Some(&queue.dead_letter_name())),
         // Expired requests would fill a dead-letter queue that nobody reads.
@@ -86,9 +88,10 @@ fn arguments_of(queue: &Queue) -> FieldTable {
     arguments
 }
 
-fn quorum() -> FieldTable {
+fn quorum(delivery_limit: i64) -> FieldTable {
     let mut arguments = FieldTable::default();
     arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+    arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(delivery_limit));
     arguments
 }
 

@@ -83,15 +83,13 @@ async fn without_a_queue_the_caller_learns_it_at_once() {
 async fn a_broker_that_is_away_is_said_and_when_it_is_back_requests_work_again() {
     let rabbit = private_rabbitmq().await;
     let broker = broker(rabbit.url()).await;
-    // RabbitMQ writes the register of its quorum queues lazily: one killed within a second of a queue's declaration
-    // comes back with a queue that has no leader, for ever.
-    rabbit.restart().await;
     answer_questions(&broker);
     let requester = broker.requester();
     eventually("the first answer", || async {
         requester.request::<_, String>(&question("a"), Duration::from_secs(1)).await.ok()
     })
     .await;
+    rabbit.save_declarations().await;
     rabbit.kill9().await;
     let answer = requester.request::<_, String>(&question("b"), Duration::from_secs(1)).await;
     assert!(matches!(answer, Err(RequestError::Unavailable(_))), "{answer:?}");

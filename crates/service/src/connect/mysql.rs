@@ -40,7 +40,8 @@ async fn limit(connection: &mut MySqlConnection, statement: Duration) -> Result<
     } else {
         format!("max_execution_time = {}", statement.as_millis())
     };
-    let lock_wait = statement.as_secs().max(1);
+    // Well before the statement's own limit, so that the error tells of the lock.
+    let lock_wait = (statement.as_secs() / 4).max(1);
     // Both are numbers made here.
     let statement = format!("SET SESSION {limit}, SESSION innodb_lock_wait_timeout = {lock_wait}");
     connection.execute(AssertSqlSafe(statement)).await.map(drop)

@@ -66,11 +66,6 @@ impl ApiError {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
     }
 
-    /// 414: the path or query is too long.
-    pub fn uri_too_long(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::URI_TOO_LONG, detail)
-    }
-
     /// 415: the body has a form that is not read.
     pub fn unsupported_media_type(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)

@@ -32,6 +32,9 @@ impl Default for HttpLimits {
     }
 }
 
+/// The longest URL that hyper parses, 64 KiB, and headers.
+const MAX_HEAD: usize = 80 * 1024;
+
 /// Serves a router until `stop` is cancelled; then takes no new connection and finishes what is in flight, in time.
 ///
 /// # Errors
@@ -88,7 +91,7 @@ pub async fn serve(
 /// Both versions of HTTP, with bounds on what one client can make the server hold.
 fn protocol(limits: &HttpLimits) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.idle_timeout).max_buf_size(64 * 1024);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.idle_timeout).max_buf_size(MAX_HEAD);
     builder
         .http2()
         .timer(TokioTimer::new())
