@@ -11,10 +11,15 @@ use service::{ApiError, ApiResult};
 
 /// The request if all its fields are right, otherwise 422.
 pub(crate) fn valid<T: Validate<Context = ()>>(request: T) -> ApiResult<T> {
+    valid_as(request, |field| field)
+}
+
+/// The same for a request whose fields have other names outside.
+pub(crate) fn valid_as<T: Validate<Context = ()>>(request: T, outside: fn(&str) -> &str) -> ApiResult<T> {
     match request.validate() {
         Ok(()) => Ok(request),
         Err(report) => Err(ApiError::unprocessable(
-            report.iter().map(|(field, error)| FieldError::new(field.to_string(), error.message())),
+            report.iter().map(|(field, error)| FieldError::new(outside(&field.to_string()), error.message())),
         )),
     }
 }

@@ -59,7 +59,7 @@ impl From<Stored> for StoredMessage {
 pub struct MessagePage {
     /// The texts, in the order in which they were sent.
     pub messages: Vec<StoredMessage>,
-    /// What to ask the next page with, as `after`; absent on the last one.
+    /// What to ask the next page with, as `after`; null on the last one.
     pub next: Option<String>,
 }
 

@@ -94,7 +94,7 @@ impl TryFrom<Stored> for User {
 pub struct UserPage {
     /// The users, in the order of their ids.
     pub users: Vec<User>,
-    /// What to ask the next page with, as `after`; absent on the last one.
+    /// What to ask the next page with, as `after`; null on the last one.
     pub next: Option<String>,
 }
 

@@ -7,6 +7,7 @@ mod http;
 mod outages;
 mod records;
 mod requests;
+mod settings;
 mod stopping;
 mod support;
 mod texts;

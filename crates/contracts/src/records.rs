@@ -70,6 +70,6 @@ impl Message for ReadDatabase {
 pub struct RecordPage {
     /// The records.
     pub records: Vec<Record>,
-    /// What to ask the next page with, as `after`; absent on the last one.
+    /// What to ask the next page with, as `after`; null on the last one.
     pub next: Option<String>,
 }

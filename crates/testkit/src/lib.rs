@@ -9,6 +9,7 @@
 
 mod address;
 mod cleanup;
+mod dotenv;
 mod eventually;
 mod mongodb;
 mod mysql;
@@ -23,6 +24,7 @@ mod redis;
 mod scratch;
 mod server;
 
+pub use dotenv::env_example;
 pub use eventually::{eventually, eventually_within};
 pub use mongodb::{TestMongo, mongodb};
 pub use mysql::{TestMysql, mysql};

@@ -19,7 +19,7 @@ pub(crate) use changes::RecordChange;
 
 use crate::App;
 use crate::accept::{Accepted, Caller, Wish, WriteHeaders, accept};
-use crate::valid::{self, required, valid};
+use crate::valid::{self, required, valid, valid_as};
 
 /// The routes of records.
 pub(crate) fn router() -> OpenApiRouter<App> {
@@ -35,14 +35,24 @@ pub(crate) fn router() -> OpenApiRouter<App> {
 #[derive(Debug, Deserialize, Validate)]
 struct RecordBody {
     #[serde(rename = "SRN", alias = "srn")]
-    #[garde(rename("SRN"), custom(required(valid::srn)))]
+    #[garde(custom(required(valid::srn)))]
     srn: Option<String>,
     #[serde(rename = "Name", alias = "name")]
-    #[garde(rename("Name"), custom(required(valid::name)))]
+    #[garde(custom(required(valid::name)))]
     name: Option<String>,
     #[serde(rename = "Section", alias = "section")]
-    #[garde(rename("Section"), custom(required(valid::section)))]
+    #[garde(custom(required(valid::section)))]
     section: Option<String>,
+}
+
+/// What clients call a field.
+fn outside(field: &str) -> &str {
+    match field {
+        "srn" => "SRN",
+        "name" => "Name",
+        "section" => "Section",
+        other => other,
+    }
 }
 
 /// Which record.
@@ -51,7 +61,7 @@ struct RecordBody {
 struct Which {
     /// The record's student registration number.
     #[serde(rename = "SRN", alias = "srn")]
-    #[garde(rename("SRN"), custom(required(valid::srn)))]
+    #[garde(custom(required(valid::srn)))]
     #[param(required = true, example = "PES1UG21CS001")]
     srn: Option<String>,
 }
@@ -77,7 +87,7 @@ async fn insert(
     caller: Caller,
     JsonOrForm(body): JsonOrForm<RecordBody>,
 ) -> ApiResult<Response> {
-    let RecordBody { srn, name, section } = valid(body)?;
+    let RecordBody { srn, name, section } = valid_as(body, outside)?;
     let present = |field: Option<String>| field.unwrap_or_default();
     let record = Record { srn: present(srn), name: present(name), section: present(section) };
     let command = InsertRecord(record.clone());
@@ -137,5 +147,5 @@ async fn delete(State(app): State<App>, caller: Caller, Path(srn): Path<String>)
     (status = 503, description = "Not now", body = Problem, content_type = Problem::MEDIA_TYPE),
 ))]
 async fn delete_record(app: State<App>, caller: Caller, Query(which): Query<Which>) -> ApiResult<Response> {
-    delete(app, caller, Path(valid(which)?.srn.unwrap_or_default())).await
+    delete(app, caller, Path(valid_as(which, outside)?.srn.unwrap_or_default())).await
 }

@@ -38,7 +38,7 @@ async fn until_blocked(pool: &PgPool) {
     let blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted AND
                    (database = (SELECT oid FROM pg_database WHERE datname = current_database()))";
     eventually("somebody waits for the lock", async || {
-        let waiting: i64 = sqlx::query_scalar(blocked).fetch_one(pool).await.unwrap();
+        let waiting: i64 = sqlx::query_scalar(blocked).fetch_one(pool).await.expect("the locks can be read");
         (waiting > 0).then_some(())
     })
     .await;

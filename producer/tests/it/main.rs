@@ -8,6 +8,7 @@ mod openapi;
 mod reading;
 mod reconciling;
 mod records;
+mod settings;
 mod support;
 mod tasks;
 mod users;

@@ -21,7 +21,8 @@ fn srn(number: usize) -> String {
 impl Answer<ReadDatabase, RecordPage> for Records {
     async fn answer(&self, request: &Delivery<ReadDatabase>) -> Result<RecordPage, Failure> {
         let ReadDatabase { after, limit } = &request.payload;
-        let begin = after.as_ref().map_or(0, |after| after[1..].parse::<usize>().unwrap() + 1);
+        let begin =
+            after.as_ref().map_or(0, |after| after[1..].parse::<usize>().expect("an SRN of ours ends in a number") + 1);
         if self.fails_after.is_some_and(|last| begin > last) {
             return Err(Failure::retry("secret: the store is on fire"));
         }

@@ -12,6 +12,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::link::Link;
+use super::request::DIRECT_REPLY_TO;
 use super::wire::Publish;
 use super::{Backoff, ConnectError};
 use crate::Outgoing;
@@ -242,7 +243,9 @@ async fn open(link: &Link) -> Result<Channel, ConnectError> {
 }
 
 async fn publish_one(channel: &Channel, publish: &Publish) -> lapin::Result<Confirmation> {
-    let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+    // The broker returns whatever is sent to a direct reply-to address as unroutable, and delivers it all the same.
+    let mandatory = !publish.routing_key.as_str().starts_with(DIRECT_REPLY_TO);
+    let options = BasicPublishOptions { mandatory, ..BasicPublishOptions::default() };
     channel
         .basic_publish(
             publish.exchange.clone(),

@@ -19,7 +19,8 @@ use super::link::Link;
 use super::wire::Publish;
 use crate::{Message, Outgoing};
 
-const DIRECT_REPLY_TO: &str = "amq.rabbitmq.reply-to";
+/// The beginning of every direct reply-to address, and the name that a caller consumes from.
+pub(super) const DIRECT_REPLY_TO: &str = "amq.rabbitmq.reply-to";
 const SETUP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Callers past this bound are told at once, instead of growing a queue.
 const WAITING: usize = 1024;

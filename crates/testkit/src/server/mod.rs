@@ -179,7 +179,7 @@ impl PrivateServer {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// Writes down which queues there are, at once; awaited before [`kill9`](Self::kill9) by who has just declared some.
+    /// Writes down at once which queues there are; awaited before [`kill9`](Self::kill9) by who has just declared some.
     ///
     /// RabbitMQ 3.10 keeps the names of quorum queues in tables that it writes three seconds late: one declared shortly
     /// before a SIGKILL is broken afterwards, and its messages are lost. Older queues keep what was confirmed.

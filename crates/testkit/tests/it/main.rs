@@ -1,5 +1,7 @@
-//! The test servers themselves, and what tests do to them.
+//! The test servers themselves, what tests do to them, and the pages for people.
 
+mod leftovers;
+mod pages;
 mod port;
 mod private;
 mod private_rabbit;
