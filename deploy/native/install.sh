@@ -130,10 +130,11 @@ install_mongo() {
 
 CARGO_DENY_VERSION=0.20.2
 
-# Built from source, which takes minutes: the one tool that is not packaged.
+# Built from source, which takes minutes, unless the developer has it: the one tool that is not packaged.
 install_cargo_deny() {
   local log=$STATE/cargo-deny.log
-  if "$STATE/tools/bin/cargo-deny" --version 2>/dev/null | grep -qF " $CARGO_DENY_VERSION"; then return 0; fi
+  PATH="$PATH:$STATE/tools/bin"
+  if cargo-deny --version 2>/dev/null | grep -qF " $CARGO_DENY_VERSION"; then return 0; fi
   say "Building cargo-deny $CARGO_DENY_VERSION (once; several minutes on two cores)"
   if ! CARGO_TARGET_DIR=$STATE/tools/target cargo install cargo-deny --version "$CARGO_DENY_VERSION" --locked --quiet \
     --root "$STATE/tools" 2>&1 | mask_hosts >"$log"; then
@@ -142,6 +143,7 @@ install_cargo_deny() {
     return 1
   fi
   rm -rf "$STATE/tools/target"
+  hash -r
 }
 
 install_all() {

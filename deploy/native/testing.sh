@@ -65,6 +65,14 @@ cargo_tests() {
   record "$name ($passed passed, $failed failed, $skipped skipped)" "$status" "$started"
 }
 
+# skipped NAME WHY: said by name, and counted.
+skipped() {
+  heading "$1"
+  say "skipped: $1 ($2)"
+  SKIPPED=$((SKIPPED + 1))
+  SUMMARY+=("$(printf '  %-24s skipped (%s)' "$1" "$2")")
+}
+
 could_not_run() {
   heading "$1"
   warn "$2"
@@ -74,7 +82,16 @@ could_not_run() {
 
 dependencies_are_allowed() {
   install_cargo_deny || return 1
-  PATH="$STATE/tools/bin:$PATH" cargo deny check
+  cargo deny check bans licenses sources
+}
+
+# The list of known vulnerabilities is fetched from the internet, which a machine may not reach.
+advisories() {
+  if (install_cargo_deny && timeout 60 cargo deny fetch db) >"$STATE/advisories.log" 2>&1; then
+    step advisories cargo deny check advisories
+  else
+    skipped advisories "the list of known vulnerabilities could not be fetched"
+  fi
 }
 
 docs_build() { RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked; }
@@ -84,10 +101,7 @@ compose_journeys() {
   if docker_answers; then
     cargo_tests "compose journeys" "$STATE/test-compose.log" --locked -p system-tests --test compose -- --ignored
   else
-    heading "compose journeys"
-    say "skipped: compose journeys (no Docker daemon answers here)"
-    SKIPPED=$((SKIPPED + 1))
-    SUMMARY+=("  compose journeys         skipped (no Docker daemon answers here)")
+    skipped "compose journeys" "no Docker daemon answers here"
   fi
 }
 
@@ -142,6 +156,7 @@ run_tests() {
   step clippy cargo clippy --workspace --all-targets --locked -- -D warnings
   step doc docs_build
   step deny dependencies_are_allowed
+  advisories
 
   heading "test servers"
   local ready=0

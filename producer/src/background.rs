@@ -11,13 +11,15 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::Config;
 use crate::backlog::Backlog;
-use crate::idempotency;
-use crate::tasks::{ApplyReports, MarkPublished, Reconcile, Watch};
+use crate::tasks::{self, ApplyReports, MarkPublished, Reconcile, Watch};
+use crate::{Config, idempotency};
 
 /// A report has as many tasks as its consumer handles together, so few of them make a batch.
 const REPORTS_TOGETHER: usize = 16;
+
+/// How often what is old is deleted.
+const SWEEP_EVERY: Duration = Duration::from_secs(600);
 
 /// What the background tasks work with.
 pub(crate) struct Background<'a> {
@@ -40,7 +42,7 @@ pub(crate) fn spawn(parts: Background<'_>, stop: &CancellationToken) -> JoinSet<
     tasks.spawn(consumer.run(handler, stop.clone()));
     tasks.spawn(watch.run(reads, stop.clone()));
     tasks.spawn(backlog.watch(outbox, stop.clone()));
-    tasks.spawn(sweep(writes, stop.clone()));
+    tasks.spawn(sweep(writes, config.task_retention, stop.clone()));
     tasks
 }
 
@@ -68,19 +70,29 @@ async fn declare(broker: &Broker) {
     }
 }
 
-/// Deletes idempotency keys that have been kept long enough.
-async fn sweep(pool: PgPool, stop: CancellationToken) {
-    let mut times = interval(idempotency::SWEEP_EVERY);
+/// Deletes what has been kept long enough, a piece at a time.
+async fn sweep(pool: PgPool, task_retention: Duration, stop: CancellationToken) {
+    let mut times = interval(SWEEP_EVERY);
     times.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.run_until_cancelled(times.tick()).await.is_some() {
-        loop {
-            match idempotency::sweep(&pool).await {
-                Ok(true) if !stop.is_cancelled() => {}
-                Ok(_) => break,
-                Err(error) => {
-                    tracing::warn!(%error, "old idempotency keys could not be deleted; it is tried again later");
-                    break;
-                }
+        sweep_all("idempotency keys", &stop, || idempotency::sweep(&pool)).await;
+        sweep_all("tasks", &stop, || tasks::sweep(&pool, task_retention)).await;
+    }
+}
+
+/// Calls `sweep` for as long as it says that there is more.
+async fn sweep_all<F: Future<Output = Result<bool, sqlx::Error>>>(
+    what: &str,
+    stop: &CancellationToken,
+    sweep: impl Fn() -> F,
+) {
+    loop {
+        match sweep().await {
+            Ok(true) if !stop.is_cancelled() => {}
+            Ok(_) => return,
+            Err(error) => {
+                tracing::warn!(%error, "old {what} could not be deleted; it is tried again later");
+                return;
             }
         }
     }

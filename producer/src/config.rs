@@ -38,6 +38,10 @@ pub struct Config {
     #[arg(long, env, value_parser = seconds, default_value = "300")]
     pub reconcile_after: Duration,
 
+    /// Seconds that a task is kept for; one that has not ended is kept longer.
+    #[arg(long, env, value_parser = seconds, default_value = "2592000")]
+    pub task_retention: Duration,
+
     #[allow(missing_docs, reason = "flattened")]
     #[command(flatten)]
     pub hashing: HashingArgs,

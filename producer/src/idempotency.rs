@@ -1,7 +1,5 @@
 //! `Idempotency-Key`: a write that may safely be repeated.
 
-use std::time::Duration;
-
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use serde::Serialize;
@@ -78,6 +76,3 @@ pub(crate) async fn sweep(pool: &PgPool) -> Result<bool, sqlx::Error> {
     .await?;
     Ok(swept.rows_affected() >= SWEPT_TOGETHER.unsigned_abs())
 }
-
-/// How often keys are swept.
-pub(crate) const SWEEP_EVERY: Duration = Duration::from_secs(600);

@@ -7,6 +7,7 @@ mod reconcile;
 mod reports;
 mod routes;
 pub(crate) mod store;
+mod sweep;
 mod watch;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,7 @@ pub(crate) use published::MarkPublished;
 pub(crate) use reconcile::Reconcile;
 pub(crate) use reports::ApplyReports;
 pub(crate) use routes::router;
+pub(crate) use sweep::sweep;
 pub(crate) use watch::Watch;
 
 /// Where a task is.

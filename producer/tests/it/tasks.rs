@@ -2,6 +2,7 @@
 
 use contracts::tasks::{StepReport, StepState};
 use serde_json::{Value, json};
+use testkit::eventually;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -171,4 +172,22 @@ async fn a_task_s_events_tell_each_change_and_end_with_it() {
         assert!(event.contains("event: task") && event.contains(&format!("id: {number}")), "{event}");
     }
     assert!(events[2].contains(r#""state":"done","accepted_at""#), "{}", events[2]);
+}
+
+#[tokio::test]
+async fn a_task_that_ended_long_ago_is_deleted_and_one_that_has_not_ended_is_kept() {
+    let world = World::new().await;
+    let producer = world.producer_with(&["--reconcile-after=3600"]).await;
+    let ended = producer.insert("S1").answer().await.expect(202).task();
+    let open = producer.insert("S2").answer().await.expect(202).task();
+    world.report(&ended, "insert_record", StepState::Done, 1).await;
+    producer.task_is(&ended, "done").await;
+    producer.stop().await;
+
+    let producer = world.producer_with(&["--task-retention=0.001"]).await;
+    eventually("the task is deleted", async || {
+        (producer.get(&format!("/tasks/{ended}")).answer().await.status == 404).then_some(())
+    })
+    .await;
+    assert_ne!(producer.task(&open).await["state"], "done");
 }
