@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use futures_util::future::join_all;
 use messaging::{Outcome, Outgoing};
 use serde_json::json;
 use testkit::{eventually, private_rabbitmq, rabbitmq};
@@ -43,6 +44,31 @@ async fn among_many_messages_at_once_each_gets_its_own_outcome() {
         assert_eq!(*outcome, expected);
     }
     eventually("all that was confirmed is there", || async { when(rabbit.queue_depth(QUEUE).await == 1333) }).await;
+}
+
+/// Tasks that shared a channel would be told one another's outcomes: lapin draws the delivery tag and sends the frame
+/// under separate locks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn each_of_many_tasks_that_publish_at_the_same_time_is_told_its_own_outcome() {
+    let rabbit = rabbitmq().await;
+    let publisher = broker(rabbit.url()).await.publisher();
+    rabbit.declare_queue("full", json!({"x-max-length": 0, "x-overflow": "reject-publish"})).await;
+    let tasks = (0..64).map(|task| {
+        let publisher = publisher.clone();
+        tokio::spawn(async move {
+            for n in 0..100 {
+                let (message, expected) = match (task + n) % 3 {
+                    0 => (Outgoing::raw("", "full", "job", "{}"), Outcome::Nacked),
+                    1 => (Outgoing::raw(EXCHANGE, "nobody", "job", "{}"), Outcome::Unroutable),
+                    _ => (job("ok"), Outcome::Confirmed),
+                };
+                assert_eq!(publisher.publish(message).await, expected);
+            }
+        })
+    });
+    for told in join_all(tasks).await {
+        told.expect("every outcome is the task's own");
+    }
 }
 
 #[tokio::test]
