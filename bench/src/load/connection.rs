@@ -19,7 +19,7 @@ use super::work::Call;
 pub(crate) enum Requests {
     /// `POST /records`.
     Records(String),
-    /// `POST /users`.
+    /// `POST /user`.
     Users(String),
     /// `GET /send`.
     Texts,
@@ -34,7 +34,7 @@ impl Requests {
     fn parts(&self) -> (Method, Uri) {
         match self {
             Self::Records(_) => (Method::POST, Uri::from_static("/records")),
-            Self::Users(_) => (Method::POST, Uri::from_static("/users")),
+            Self::Users(_) => (Method::POST, Uri::from_static("/user")),
             Self::Texts => (Method::GET, Uri::from_static("/send?msg=how+long+does+this+take")),
         }
     }

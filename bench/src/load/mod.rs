@@ -75,7 +75,8 @@ impl Load {
         let (end, ended) = oneshot::channel();
         thread::Builder::new().name("load".to_owned()).spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build();
-            let tally = runtime.context("starting the load's runtime").and_then(|runtime| runtime.block_on(self.go(begin)));
+            let tally =
+                runtime.context("starting the load's runtime").and_then(|runtime| runtime.block_on(self.go(begin)));
             // Whoever asked may have been interrupted.
             let _ = end.send(tally);
         })?;

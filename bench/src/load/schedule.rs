@@ -30,6 +30,7 @@ impl Schedule {
     }
 
     /// When the last request is due.
+    #[cfg(test)]
     pub(crate) fn end(&self) -> Instant {
         self.intended(self.count)
     }

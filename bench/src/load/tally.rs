@@ -5,6 +5,9 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use tokio::time::Instant;
 
+/// No load lasts as long as this.
+const LONGEST: Duration = Duration::from_secs(3_600);
+
 /// Latencies in microseconds, to three digits.
 #[derive(Clone, Debug)]
 pub(crate) struct Latencies(Histogram<u64>);
@@ -17,8 +20,9 @@ impl Default for Latencies {
 
 impl Latencies {
     pub(crate) fn record(&mut self, latency: Duration) {
-        let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
-        self.0.saturating_record(micros);
+        // Not `saturating_record`: that does not grow the histogram, and cuts latencies off in silence.
+        let micros = latency.min(LONGEST).as_micros() as u64;
+        self.0.record(micros).expect("it grows as needed");
     }
 
     fn add(&mut self, other: &Self) {
@@ -34,7 +38,11 @@ impl Latencies {
     #[cfg(test)]
     pub(crate) fn at_least(&self, latency: Duration) -> u64 {
         let micros = latency.as_micros() as u64;
-        self.0.iter_recorded().filter(|value| value.value_iterated_to() >= micros).map(|value| value.count_at_value()).sum()
+        self.0
+            .iter_recorded()
+            .filter(|value| value.value_iterated_to() >= micros)
+            .map(|value| value.count_at_value())
+            .sum()
     }
 
     pub(crate) fn len(&self) -> u64 {
@@ -99,5 +107,35 @@ impl Tally {
             self.latencies.len()
         );
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latencies_of_any_length_are_kept_to_three_digits() {
+        let mut latencies = Latencies::default();
+        for ms in [1, 20, 3_000, 40_000] {
+            latencies.record(Duration::from_millis(ms));
+        }
+        for (share, ms) in [(0.25, 1.0), (0.5, 20.0), (0.75, 3_000.0), (1.0, 40_000.0)] {
+            let found = latencies.quantile_ms(share);
+            assert!((found / ms - 1.0).abs() < 2e-3, "{found} instead of {ms}");
+        }
+    }
+
+    #[test]
+    fn tallies_add_up() {
+        let start = Instant::now();
+        let (mut one, mut other) = (Tally::default(), Tally::default());
+        one.record(start, start, Some(Ok(())));
+        other.record(start, start, Some(Err("answered with 503".to_owned())));
+        other.record(start, start, None);
+        one.add(&other);
+        assert_eq!((one.accepted, one.failed, one.unanswered, one.latencies.len()), (1, 1, 1, 3));
+        let why = one.all_accepted().unwrap_err().to_string();
+        assert_eq!(why, "2 of 3 requests were not accepted: answered with 503");
     }
 }

@@ -1,0 +1,13 @@
+//! Whole systems: real processes of every program on real servers, used over HTTP, while things are killed and cut off.
+
+mod audit;
+mod broker;
+mod journeys;
+mod kills;
+mod leading;
+mod load;
+mod midway;
+mod server;
+mod stopping;
+mod stores;
+mod world;
