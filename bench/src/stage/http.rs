@@ -33,3 +33,10 @@ pub(super) async fn ask(method: Method, port: u16, path: &str) -> anyhow::Result
     };
     timeout(LIMIT, asked).await.context("no answer in time")?
 }
+
+/// Whether a program of ours is ready.
+pub(super) async fn answers(port: u16) -> anyhow::Result<()> {
+    let status = ask(Method::GET, port, "/ready").await?;
+    anyhow::ensure!(status.is_success(), "answered with {status}");
+    Ok(())
+}

@@ -107,7 +107,7 @@ impl Stage {
             database,
         };
         // That it is ready tells that its servers are.
-        ready(&mut stage.consumer, || answers(consumer_port)).await?;
+        ready(&mut stage.consumer, || http::answers(consumer_port)).await?;
         stage.start_producer(BrokerIs::Here).await?;
         Ok(stage)
     }
@@ -124,7 +124,7 @@ impl Stage {
         let command = programs::command("producer", &settings)?;
         let process = Process::start("producer", command, &self.folder, Signal::KILL, &self.reaper)?;
         let port = self.producer_port;
-        ready(self.producer.insert(process), || answers(port)).await
+        ready(self.producer.insert(process), || http::answers(port)).await
     }
 
     pub(crate) fn stop_producer(&mut self) {
@@ -234,12 +234,6 @@ fn amqp(port: u16) -> String {
 
 fn address(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
-}
-
-async fn answers(port: u16) -> anyhow::Result<()> {
-    let status = http::ask(Method::GET, port, "/ready").await?;
-    anyhow::ensure!(status.is_success(), "answered with {status}");
-    Ok(())
 }
 
 /// Tries until it works, as long as the process lives.

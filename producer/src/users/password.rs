@@ -1,7 +1,7 @@
 //! Passwords hashed on threads of their own: a bounded number at a time, a bounded number waiting.
 //!
 //! Hashing takes much memory and time on purpose. Here neither can grow with the number of requests, and no other
-//! request waits for it: the threads use what processors are idle, and give way to everything else.
+//! request waits for it.
 
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -15,10 +15,6 @@ use service::{ApiError, ApiResult};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::HashingArgs;
-
-/// Ten steps of niceness are about a tenth of the weight of ordinary threads.
-#[cfg(target_os = "linux")]
-const NICENESS: i32 = 10;
 
 /// Hashes passwords. Cheap to clone; its threads end when the last clone is dropped.
 #[derive(Clone, Debug)]
@@ -44,10 +40,7 @@ impl Hasher {
             let (argon2, receiver) = (argon2.clone(), Arc::clone(&receiver));
             thread::Builder::new()
                 .name(format!("hashing-{number}"))
-                .spawn(move || {
-                    give_way();
-                    work(&argon2, &receiver);
-                })
+                .spawn(move || work(&argon2, &receiver))
                 .context("starting a hashing thread")?;
         }
         Ok(Self(sender))
@@ -71,15 +64,6 @@ impl Hasher {
         })?;
         let hash = hash.await.map_err(|_| ApiError::internal(anyhow::anyhow!("a hashing thread panicked")))?;
         hash.map_err(|error| ApiError::internal(anyhow::anyhow!("hashing a password: {error}")))
-    }
-}
-
-/// Lets all other threads go first. Linux has a priority for each thread; elsewhere it would be the whole process's,
-/// which is to stay as it is.
-fn give_way() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
-        tracing::warn!(%error, "hashing passwords may slow down other requests: its priority could not be lowered");
     }
 }
 
@@ -121,19 +105,6 @@ mod tests {
             argon2_lanes: 1,
         };
         Hasher::start(&args).unwrap()
-    }
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn a_hashing_thread_gives_way_and_no_other_does() {
-        let priority = || rustix::process::getpriority_process(None).unwrap();
-        let before = priority();
-        let hashing = thread::spawn(move || {
-            give_way();
-            priority()
-        });
-        assert_eq!(hashing.join().unwrap(), NICENESS);
-        assert_eq!(priority(), before);
     }
 
     #[tokio::test]
