@@ -12,13 +12,13 @@ FROM toolchain AS dev
 RUN apt-get update \
     && apt-get install -y --no-install-recommends entr \
     && rm -rf /var/lib/apt/lists/*
-COPY --chmod=755 deploy/docker/rerun /usr/local/bin/
 RUN useradd --uid 10001 --create-home warren && install -d -o warren -g warren /cache
 # Both are in one volume, so that the containers share what one of them downloaded or built.
 ENV CARGO_HOME=/cache/cargo CARGO_TARGET_DIR=/cache/target
 USER 10001:10001
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["rerun"]
+# The source is mounted on /src.
+ENTRYPOINT ["/src/deploy/docker/rerun"]
 
 FROM toolchain AS build
 COPY . .

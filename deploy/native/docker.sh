@@ -10,24 +10,46 @@ compose() { (cd "$ROOT" && docker compose "$@"); }
 # `down`, `status` and `logs` mean Docker after an `up` by Docker.
 docker_is_up() { [ -e "$STATE/docker-up" ] && docker_answers; }
 
+# Said before a build of minutes. Of a range of ports Docker takes one that is free.
+check_docker_ports() {
+  local name ours problem=0
+  ours=$(compose ps --format '{{.Ports}}' | tr ',' '\n' | sed -nE 's/.*:([0-9]+)->.*/\1/p')
+  for name in "${SERVERS[@]}" management metrics "${PROGRAMS[@]}"; do
+    [[ $(dotenv "${PORT_VARIABLE[$name]}") != *-* ]] || continue
+    if port_taken "${PORT[$name]}" && ! grep -qx "${PORT[$name]}" <<<"$ours"; then
+      say_taken "$name"
+      problem=1
+    fi
+  done
+  [ "$problem" = 0 ] || die "Nothing was started."
+}
+
 up_docker() {
   docker_answers || die "No Docker daemon with compose answers here; './dev up --native' needs none."
   [ -e "$ROOT/docker-compose.yml" ] || die "There is no docker-compose.yml; use './dev up --native'."
+  use_main_set
+  ! native_is_up || die "Warren runs natively here; './dev down' first."
+  check_docker_ports
   mkdir -p "$STATE"
   : >"$STATE/docker-up"
   if ! compose up --build --wait -d; then
     compose ps --all || true
     die "docker compose did not bring everything up: 'docker compose logs NAME' tells why. './dev up --native' needs no Docker."
   fi
-  use_main_set
   compose ps
+  use_published_port producer 8081
+  use_published_port consumer 8080
   first_request
 }
 
+# use_published_port NAME PORT: the port of this machine that leads to that of the container.
+use_published_port() { PORT[$1]=$(compose port "$1" "$2" | sed 's/.*://'); }
+
+# With every profile, as `down` leaves the containers of others alone.
 down_docker() {
   local options=()
   [ "$1" != volumes ] || options=(--volumes)
-  compose down --remove-orphans "${options[@]}"
+  compose --profile '*' down --remove-orphans "${options[@]}"
   rm -f "$STATE/docker-up"
 }
 
@@ -35,7 +57,10 @@ down_docker() {
 status_docker() {
   local bad
   compose ps --all
-  bad=$(compose ps --all --format '{{.Service}} {{.State}} {{.Health}} {{.ExitCode}}' |
-    awk '!($2 == "running" && $3 != "unhealthy" && $3 != "starting") && !($2 == "exited" && $4 == 0) { print $1 }')
+  bad=$({ compose config --services; compose ps --all --format '{{.Service}} {{.State}} {{.Health}}'; } | awk '
+    NF == 1 { missing[$1]; next }
+    { delete missing[$1] }
+    $2 != "running" || $3 ~ /^(unhealthy|starting)$/ { print $1 }
+    END { for (name in missing) print name }')
   [ -z "$bad" ] || { warn "Not running as it should: $(tr '\n' ' ' <<<"$bad")"; return 1; }
 }

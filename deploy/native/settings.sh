@@ -41,6 +41,7 @@ declare -A PORT=() PORT_VARIABLE=() USER_OF=() PASSWORD_OF=() DATABASE_OF=()
 port() {
   local value
   value=$(dotenv "$2")
+  value=${value%%-*}   # Docker takes a range; one process needs its first.
   PORT[$1]=${value:-$3} PORT_VARIABLE[$1]=$2
   [[ ${PORT[$1]} =~ ^[1-9][0-9]{0,4}$ && ${PORT[$1]} -le 65535 ]] ||
     die "$2 must be a port number, not '${PORT[$1]}'"

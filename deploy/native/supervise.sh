@@ -159,12 +159,16 @@ check_ports() {
     pid=$(awk -v name="$owner" '$1 == name { print $3 }' <<<"$table")
     [[ $pid =~ ^[0-9]+$ ]] || pid=$(holder_of "$SET_DIR/data/$owner") || pid=''
     if [ -z "$pid" ] || ! pid_listens "$pid" "${PORT[$name]}"; then
-      warn "Port ${PORT[$name]} is taken by another program $(port_holder "${PORT[$name]}")"
-      warn "  It is for $name. Stop that program, or set another port: ${PORT_VARIABLE[$name]}=... $(where_to_set)"
+      say_taken "$name"
       problem=1
     fi
   done
   [ "$problem" = 0 ] || die "Nothing was started."
+}
+
+say_taken() {
+  warn "Port ${PORT[$1]} is taken by another program $(port_holder "${PORT[$1]}")"
+  warn "  It is for $1. Stop that program, or set another port: ${PORT_VARIABLE[$1]}=... $(where_to_set)"
 }
 
 where_to_set() { if [ "$SET" = main ]; then say "in .env"; else say "in the environment"; fi; }
