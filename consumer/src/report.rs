@@ -39,10 +39,6 @@ impl Reporter {
         }
         let outcomes = self.broker.publisher().publish_all(messages).await;
         let Some(failed) = outcomes.into_iter().find(|outcome| *outcome != Outcome::Confirmed) else { return Ok(()) };
-        if failed == Outcome::Unroutable {
-            // The producer's queue was deleted: its reports must not be lost for that.
-            self.broker.declare().await.map_err(Failure::unavailable)?;
-        }
         Err(Failure::unavailable(format!("the report to the producer was not taken: {failed}")))
     }
 }

@@ -58,9 +58,9 @@ impl Store {
 }
 
 /// The answer to a message published by hand, without a version, about something that the producer has changed. It
-/// changes nothing, and whoever looks for the reason finds it in the log.
+/// changes nothing, and whoever looks for it finds it among the dead letters, with the reason.
 pub(crate) fn unversioned_is_beaten() -> Failure {
-    Failure::refuse("the message has no version, and what the producer accepted has one")
+    Failure::reject("the message has no version, and what the producer accepted has one")
 }
 
 /// A text that no store is to choke on: the failure names the field.

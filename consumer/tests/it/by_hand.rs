@@ -68,6 +68,7 @@ async fn a_message_without_a_version_never_beats_what_the_producer_accepted() {
     rabbit.publish("commands", "delete_record", json!({}), r#"{"SRN":"S1"}"#).await;
     for queue in ["insert_record", "delete_record"] {
         site.holds(queue, 0).await;
+        site.holds(&format!("{queue}.dead"), 1).await;
     }
     assert_eq!(site.found("/records/S1").await["Name"], "Ada");
 }
@@ -83,20 +84,20 @@ async fn an_event_put_straight_into_its_queue_is_parked_because_it_says_not_whic
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_without_a_version_that_changes_nothing_is_refused_with_the_reason() {
+async fn a_message_without_a_version_that_changes_nothing_is_rejected_with_the_reason() {
     let servers = Servers::new().await;
     let stores = servers.stores().await;
-    let refused = |verdicts: &[Result<(), Failure>]| -> Vec<bool> {
-        let is_refusal =
-            |verdict: &Result<(), Failure>| verdict.as_ref().is_err_and(|failure| failure.kind == FailureKind::Refuse);
-        verdicts.iter().map(is_refusal).collect()
+    let rejected = |verdicts: &[Result<(), Failure>]| -> Vec<bool> {
+        let is_rejection =
+            |verdict: &Result<(), Failure>| verdict.as_ref().is_err_and(|failure| failure.kind == FailureKind::Reject);
+        verdicts.iter().map(is_rejection).collect()
     };
 
     let inserter = InsertRecords(stores.records().unwrap().clone());
     let message = |srn, version| delivery(InsertRecord(record(srn, "Ada")), version);
     inserter.handle_batch(&[message("S1", 3)]).await.unwrap();
     let verdicts = inserter.handle_batch(&[message("S1", 0), message("S2", 0), message("S1", 2)]).await.unwrap();
-    assert_eq!(refused(&verdicts), [true, false, false]);
+    assert_eq!(rejected(&verdicts), [true, false, false]);
 
     let (known, new) = (Uuid::now_v7(), Uuid::now_v7());
     let message = |id, version| delivery(UserEvent::Created(created(id, "Ada")), version);
@@ -105,7 +106,7 @@ async fn a_message_without_a_version_that_changes_nothing_is_refused_with_the_re
     {
         handler.handle(&[message(known, 3)]).await;
         let verdicts = handler.handle(&[message(known, 0), message(new, 0), message(known, 2), message(new, 0)]).await;
-        assert_eq!(refused(&verdicts), [true, false, false, false]);
+        assert_eq!(rejected(&verdicts), [true, false, false, false]);
     }
 }
 

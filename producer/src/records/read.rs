@@ -18,7 +18,7 @@ use utoipa::IntoParams;
 use crate::App;
 use crate::ask::ask;
 use crate::page::{self, LARGEST};
-use crate::valid::{self, optional, valid};
+use crate::valid::valid;
 
 /// How long a page may take.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -33,7 +33,7 @@ pub(super) struct Page {
     #[param(default = 100, minimum = 1, maximum = 1000)]
     limit: Option<u32>,
     /// The SRN to go on after: the `next` of the page before.
-    #[garde(custom(optional(valid::srn)))]
+    #[garde(length(chars, max = 255))]
     after: Option<String>,
 }
 

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use super::store::kept_message;
 
 /// How many tasks are looked at together.
-const BATCH: i64 = 500;
+const BATCH: i64 = 5_000;
 /// The wait doubles with each time that a task is sent again, up to this many times.
 const DOUBLINGS: u32 = 6;
 

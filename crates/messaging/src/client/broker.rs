@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc};
 
 use super::link::Link;
-use super::publisher::Window;
+use super::publishing_channel::Window;
 use super::{Backoff, ConnectError, Consumer, DeclareError, Publisher, Requester, declare};
 use crate::Topology;
 
@@ -16,7 +16,8 @@ pub struct Settings {
     pub url: String,
     /// The program's name, shown in the management UI and sent as `app_id`.
     pub app: String,
-    /// What must exist on the broker. Declared at the start, and again whenever a consumer is rebuilt.
+    /// What must exist on the broker. Declared at the start, and again whenever a consumer is rebuilt or
+    /// a message cannot be routed.
     pub topology: Topology,
     /// How patiently the first connection is tried.
     pub first_connect: Backoff,
@@ -75,7 +76,9 @@ impl Broker {
         let Settings { url, app, topology, publish_channels, .. } = settings;
         let publishing = Arc::new(Link::new(&url, format!("{app} publishing"))?);
         let consuming = Arc::new(Link::new(&url, format!("{app} consuming"))?);
-        let publisher = Publisher::start(&publishing, &app, publish_channels, Window::default());
+        let (unroutable, asked) = mpsc::channel(1);
+        let publisher = Publisher::start(&publishing, &app, publish_channels, Window::default(), &unroutable);
+        tokio::spawn(declare::whenever_asked(Arc::clone(&publishing), topology.clone(), asked));
         Ok(Self { inner: Arc::new(Inner { app, topology, publishing, consuming, publisher, declared: Mutex::new(0) }) })
     }
 

@@ -245,6 +245,10 @@ impl Consumer {
                 tracing::debug!(reason = %failure, "batch failed as a whole; handling its messages one at a time");
                 let mut verdicts = Vec::with_capacity(batch.len());
                 for delivery in batch {
+                    if pause.stop.is_cancelled() {
+                        // What is settled already comes again, and changes nothing.
+                        return Err(End::Stopped);
+                    }
                     let alone = std::slice::from_ref(delivery);
                     let verdict = match pause.attempt(|| guarded(handler, alone)).await? {
                         Ok(verdicts) => verdicts.into_iter().next().unwrap_or_else(missing_verdict),

@@ -1,11 +1,13 @@
 //! Declaring a topology: nothing changes where it stands already, and a conflict is named.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, ErrorKind};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::link::Link;
@@ -13,6 +15,8 @@ use super::{Backoff, ConnectError};
 use crate::{ExchangeKind, Queue, QueueKind, RETRY_LADDER, Topology};
 
 const DECLARE_TIMEOUT: Duration = Duration::from_secs(30);
+/// A message that no declaration helps is tried again and again.
+const BETWEEN_DECLARATIONS: Duration = Duration::from_secs(2);
 
 /// RabbitMQ 4 drops a message after 20 deliveries, and each death of a consumer is a delivery of all it had
 /// prefetched. Tries are counted by this library, so the broker's own limit only ends what kills its consumers.
@@ -35,6 +39,18 @@ pub enum DeclareError {
     /// No connection.
     #[error(transparent)]
     Connect(#[from] ConnectError),
+}
+
+/// Declares everything again whenever it is asked to, but not over and over: somebody may have deleted a queue or an
+/// exchange, or all of the broker's data. Ends with the last of those who ask.
+pub(crate) async fn whenever_asked(link: Arc<Link>, topology: Topology, mut asked: mpsc::Receiver<()>) {
+    while asked.recv().await.is_some() {
+        match declare(&link, &topology).await {
+            Ok(()) => tracing::info!("the topology was declared again, because a message could not be routed"),
+            Err(error) => tracing::warn!(%error, "the topology could not be declared again"),
+        }
+        tokio::time::sleep(BETWEEN_DECLARATIONS).await;
+    }
 }
 
 /// Declares everything, on a channel of its own: a failed declaration closes its channel.

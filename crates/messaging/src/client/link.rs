@@ -20,8 +20,8 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The URL is not one of AMQP.
-    #[error("the AMQP URL is not valid: {0}")]
-    Url(String),
+    #[error("the AMQP URL is not valid; it has the form amqp://user:password@host:port/vhost")]
+    Url,
     /// The broker did not answer in time.
     #[error("no answer from the broker within {} s", OPEN_TIMEOUT.as_secs())]
     Timeout,
@@ -44,7 +44,7 @@ pub(crate) struct Link {
 
 impl Link {
     pub(crate) fn new(url: &str, name: String) -> Result<Self, ConnectError> {
-        let mut uri: AMQPUri = url.parse().map_err(ConnectError::Url)?;
+        let mut uri: AMQPUri = url.parse().map_err(|_| ConnectError::Url)?;
         uri.query.frame_max.get_or_insert(FRAME_MAX);
         uri.query.heartbeat.get_or_insert(HEARTBEAT_SECS);
         Ok(Self { uri, name, current: Mutex::new(None), generation: AtomicU64::new(0) })

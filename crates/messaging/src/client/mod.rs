@@ -10,6 +10,7 @@ mod handler;
 mod link;
 mod pause;
 mod publisher;
+mod publishing_channel;
 mod request;
 mod settle;
 mod trace;

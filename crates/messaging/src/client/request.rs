@@ -153,6 +153,9 @@ async fn serve(channel: &Channel, mut replies: lapin::Consumer, first: Job, jobs
     let mut confirms = futures_util::stream::FuturesUnordered::new();
     let mut next = Some(first);
     let reason = loop {
+        if confirms.len() > WAITING {
+            break "the broker confirms nothing".to_owned();
+        }
         if let Some(job) = next.take() {
             let id = correlation_id(&job.publish);
             match publish(channel, &job.publish).await {

@@ -78,10 +78,6 @@ pub(crate) async fn publish_copies(broker: &Broker, unconfirmed: &Mutex<Vec<Publ
     let mut confirmed = outcomes.iter().map(|outcome| *outcome == Outcome::Confirmed);
     copies.retain(|_| !confirmed.next().unwrap_or(false));
     let Some(outcome) = outcomes.into_iter().find(|outcome| *outcome != Outcome::Confirmed) else { return Ok(()) };
-    if matches!(outcome, Outcome::Unroutable | Outcome::Refused(_)) {
-        // Somebody deleted the delay queue or the dead-letter queue.
-        broker.declare().await.map_err(Failure::unavailable)?;
-    }
     Err(Failure::unavailable(format!("the copy of a failed message was not taken: {outcome}")))
 }
 

@@ -48,14 +48,12 @@ impl Publish {
         })
     }
 
-    /// A copy of a delivered message, for a delay queue or a dead-letter queue: whatever its publisher set stays.
+    /// A copy of a delivered message, for a delay queue or a dead-letter queue.
     pub(crate) fn copy(delivery: &lapin::message::Delivery, id: Uuid, exchange: &str, routing_key: String) -> Self {
-        let properties =
-            delivery.properties.clone().with_message_id(id.to_string().into()).with_delivery_mode(PERSISTENT);
         Self {
             exchange: exchange.into(),
             routing_key: routing_key.into(),
-            properties: without_expiration(properties),
+            properties: kept(&delivery.properties).with_message_id(id.to_string().into()),
             body: delivery.data.clone().into(),
         }
     }
@@ -75,15 +73,10 @@ impl Publish {
     }
 }
 
-/// A copy that kept its original's expiration would leave its delay queue early.
-fn without_expiration(properties: BasicProperties) -> BasicProperties {
-    if properties.expiration().is_none() {
-        return properties;
-    }
+/// What a copy keeps of its original's properties. With its expiration it would leave its delay queue early; with another
+/// user's id the broker would refuse it.
+fn kept(properties: &BasicProperties) -> BasicProperties {
     let mut kept = BasicProperties::default().with_delivery_mode(PERSISTENT);
-    if let Some(value) = properties.message_id() {
-        kept = kept.with_message_id(value.clone());
-    }
     if let Some(value) = properties.kind() {
         kept = kept.with_type(value.clone());
     }
@@ -102,10 +95,13 @@ fn without_expiration(properties: BasicProperties) -> BasicProperties {
     if let Some(value) = properties.reply_to() {
         kept = kept.with_reply_to(value.clone());
     }
-    match properties.headers() {
-        Some(headers) => kept.with_headers(headers.clone()),
-        None => kept,
+    let Some(headers) = properties.headers() else { return kept };
+    let mut copied = FieldTable::default();
+    // By these two the broker would send the copy to further queues.
+    for (name, value) in headers.inner().iter().filter(|(name, _)| !matches!(name.as_str(), "CC" | "BCC")) {
+        copied.insert(name.clone(), value.clone());
     }
+    kept.with_headers(copied)
 }
 
 /// What is known about a delivered message.

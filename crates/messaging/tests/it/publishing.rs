@@ -71,29 +71,45 @@ async fn each_of_many_tasks_that_publish_at_the_same_time_is_told_its_own_outcom
     }
 }
 
+/// The broker ends the channel for it, and with it what else is in flight.
 #[tokio::test]
-async fn a_missing_exchange_is_refused_without_harm_to_its_neighbours() {
+async fn what_the_broker_refuses_harms_none_of_its_neighbours() {
     let rabbit = rabbitmq().await;
     let publisher = broker(rabbit.url()).await.publisher();
     let mut messages: Vec<Outgoing> = (0..100).map(|_| job("ok")).collect();
     messages[50] = Outgoing::raw("no such exchange", "job", "job", "{}");
+    // RabbitMQ wants a list of routing keys in this header.
+    messages[70] = job("ok").with_header("CC", "not a list");
+    let sound = |n: &usize| ![50, 70].contains(n);
     let ids: HashSet<String> =
-        messages.iter().enumerate().filter(|(n, _)| *n != 50).map(|(_, message)| message.id.to_string()).collect();
+        messages.iter().enumerate().filter(|(n, _)| sound(n)).map(|(_, message)| message.id.to_string()).collect();
 
     // What comes after the culprit on the closed channel is unknown, and is published again as a relay would.
     let mut waiting = messages;
-    let mut refused = 0;
+    let (mut refused, mut unroutable) = (0, 0);
     while !waiting.is_empty() {
         let outcomes = publisher.publish_all(waiting.clone()).await;
         refused += outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Refused(_))).count();
+        unroutable += outcomes.iter().filter(|outcome| **outcome == Outcome::Unroutable).count();
         let mut unknown = outcomes.iter().map(|outcome| matches!(outcome, Outcome::Unknown(_)));
         waiting.retain(|_| unknown.next().unwrap());
     }
-    assert_eq!(refused, 1);
+    assert_eq!((refused, unroutable), (1, 1));
     let taken = rabbit.take(QUEUE, 1000).await;
     let there: HashSet<String> =
         taken.iter().map(|message| message.properties["message_id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(there, ids);
+}
+
+#[tokio::test]
+async fn what_was_deleted_is_declared_again_when_something_is_published_to_it() {
+    let rabbit = rabbitmq().await;
+    let publisher = broker(rabbit.url()).await.publisher();
+    rabbit.delete_exchange(EXCHANGE).await;
+    rabbit.delete_queue(QUEUE).await;
+    assert_eq!(publisher.publish(job("ok")).await, Outcome::Unroutable);
+    eventually("both are there again", || async { when(publisher.publish(job("ok")).await == Outcome::Confirmed) })
+        .await;
 }
 
 #[tokio::test]

@@ -110,6 +110,11 @@ impl TestRabbit {
         self.api.must(self.api.delete(&["queues", &self.vhost, queue])).await;
     }
 
+    /// Deletes an exchange.
+    pub async fn delete_exchange(&self, exchange: &str) {
+        self.api.must(self.api.delete(&["exchanges", &self.vhost, exchange])).await;
+    }
+
     /// Deletes all ready messages of a queue.
     pub async fn purge(&self, queue: &str) {
         self.api.must(self.api.delete(&["queues", &self.vhost, queue, "contents"])).await;
