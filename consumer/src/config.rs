@@ -30,8 +30,7 @@ pub struct Config {
         long,
         env = "AMQP_URL",
         hide_env_values = true,
-        default_value = "amqp://user:password@127.0.0.1:5672/my_vhost",
-        hide_default_value = true
+        default_value = "amqp://user:password@127.0.0.1:5672/my_vhost"
     )]
     pub amqp_url: SecretString,
 
@@ -40,8 +39,7 @@ pub struct Config {
         long,
         env = "MYSQL_URL",
         hide_env_values = true,
-        default_value = "mysql://warren:warren-password@127.0.0.1:3306/student_records",
-        hide_default_value = true
+        default_value = "mysql://warren:warren-password@127.0.0.1:3306/student_records"
     )]
     pub mysql_url: SecretString,
 
@@ -50,8 +48,7 @@ pub struct Config {
         long,
         env = "MONGODB_URL",
         hide_env_values = true,
-        default_value = "mongodb://127.0.0.1:27017/?directConnection=true",
-        hide_default_value = true
+        default_value = "mongodb://127.0.0.1:27017/?directConnection=true"
     )]
     pub mongodb_url: SecretString,
 
@@ -60,13 +57,7 @@ pub struct Config {
     pub mongodb_database: String,
 
     /// Redis that holds sessions and cached profiles.
-    #[arg(
-        long,
-        env = "REDIS_URL",
-        hide_env_values = true,
-        default_value = "redis://127.0.0.1:6379",
-        hide_default_value = true
-    )]
+    #[arg(long, env = "REDIS_URL", hide_env_values = true, default_value = "redis://127.0.0.1:6379")]
     pub redis_url: SecretString,
 
     /// Seconds that a session and a cached profile live.
@@ -88,6 +79,10 @@ pub struct Config {
     /// Threads that the work is done on; as many as there are cores, but at most 4, if not set.
     #[arg(long, env = "WORKER_THREADS", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub worker_threads: Option<u16>,
+
+    /// What is logged, and how.
+    #[command(flatten)]
+    pub log: service::telemetry::LogArgs,
 }
 
 impl Config {

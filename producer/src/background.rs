@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use contracts::topology::queue;
 use messaging::outbox::{Outbox, RelaySettings};
-use messaging::{Backoff, Broker};
+use messaging::{Backoff, Broker, Consumer};
 use sqlx::postgres::PgPool;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -26,20 +26,25 @@ pub(crate) struct Background<'a> {
     pub(crate) config: &'a Config,
     pub(crate) outbox: Outbox,
     pub(crate) broker: Broker,
+    pub(crate) reports: Consumer,
     pub(crate) writes: PgPool,
     pub(crate) reads: PgPool,
     pub(crate) watch: Arc<Watch>,
     pub(crate) backlog: Backlog,
 }
 
+/// The consumer of what is reported about tasks.
+pub(crate) fn reports(broker: &Broker) -> Consumer {
+    broker.consumer(queue::PRODUCER_TASKS).prefetch(4 * REPORTS_TOGETHER as u16).batch(REPORTS_TOGETHER)
+}
+
 /// Starts them all. None ends before `stop`.
 pub(crate) fn spawn(parts: Background<'_>, stop: &CancellationToken) -> JoinSet<()> {
-    let Background { config, outbox, broker, writes, reads, watch, backlog } = parts;
+    let Background { config, outbox, broker, reports, writes, reads, watch, backlog } = parts;
     let mut tasks = JoinSet::new();
     tasks.spawn(relay(outbox.clone(), broker.clone(), config.reconcile_after, stop.clone()));
     let handler = ApplyReports { pool: writes.clone(), watch: watch.clone() };
-    let consumer = broker.consumer(queue::PRODUCER_TASKS).prefetch(4 * REPORTS_TOGETHER as u16).batch(REPORTS_TOGETHER);
-    tasks.spawn(consumer.run(handler, stop.clone()));
+    tasks.spawn(reports.run(handler, stop.clone()));
     tasks.spawn(watch.run(reads, stop.clone()));
     tasks.spawn(backlog.watch(outbox, stop.clone()));
     tasks.spawn(sweep(writes, config.task_retention, stop.clone()));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser};
 use secrecy::SecretString;
 use service::telemetry::LogArgs;
-use service::{HttpArgs, RetryArgs};
+use service::{HttpArgs, RetryArgs, seconds};
 
 /// Accepts writes over HTTP, stores them in Postgres, and tells of them through RabbitMQ.
 #[derive(Clone, Debug, Parser)]
@@ -88,15 +88,4 @@ impl HashingArgs {
 
 fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|&number| number > 0).ok_or_else(|| "expected a whole number from 1".to_owned())
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_owned())?;
-    let duration = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
-    // Longer than this is never, and would overflow when it is added to a date.
-    if (Duration::from_millis(1)..=Duration::from_secs(366 * 86_400)).contains(&duration) {
-        Ok(duration)
-    } else {
-        Err("expected from 0.001 seconds to a year".to_owned())
-    }
 }

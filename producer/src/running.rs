@@ -3,16 +3,17 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use messaging::outbox::Outbox;
-use messaging::{Broker, Settings};
+use messaging::{Broker, ConsumerStatus, Settings};
 use secrecy::ExposeSecret;
 use service::connect::{self, PoolSettings};
-use service::http::HttpSettings;
+use service::http::{HttpLimits, HttpSettings};
 use service::{Health, Need};
 use sqlx::postgres::PgPool;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::background::{self, Background};
@@ -107,46 +108,70 @@ async fn run(
         stop: stop.clone(),
     }));
     let (router, openapi) = router(app);
+    let reports = background::reports(&broker);
     let settings = HttpSettings { handler_timeout: HANDLER_TIMEOUT, ..HttpSettings::default() };
-    let router = service::http::app_with(router, health(&reads, &broker, &backlog), openapi, settings);
+    let router =
+        service::http::app_with(router, health(&reads, &broker, &backlog, reports.status()), openapi, settings);
+
+    // Requests, then lanes, then the rest: all of it within STOP_TIMEOUT.
+    let stop_timeout = config.http.stop_timeout;
+    let limits = HttpLimits { stop_timeout: stop_timeout * 3 / 5, ..config.http.limits() };
 
     let background_stop = CancellationToken::new();
-    let parts =
-        Background { config: &config, outbox, broker: broker.clone(), writes: writes.clone(), reads, watch, backlog };
+    let parts = Background {
+        config: &config,
+        outbox,
+        broker: broker.clone(),
+        reports,
+        writes: writes.clone(),
+        reads,
+        watch,
+        backlog,
+    };
     let mut tasks = background::spawn(parts, &background_stop);
 
     let served = tokio::select! {
-        served = service::serve(listener, router, stop, config.http.limits()) => served,
+        served = service::serve(listener, router, stop, limits) => served,
         // None of them ends by itself, so this one panicked. Better to be started again than to half work.
         ended = tasks.join_next() => bail!("a background task ended: {ended:?}"),
     };
     // The router is gone, and with it the ways into the lanes: they end when all is answered.
-    for lane in [messages_end, records_end, users_end] {
-        lane.await.context("a lane panicked")?;
-    }
+    let lanes = async {
+        for lane in [messages_end, records_end, users_end] {
+            lane.await.context("a lane panicked")?;
+        }
+        anyhow::Ok(())
+    };
+    let committed =
+        timeout(stop_timeout / 5, lanes).await.unwrap_or_else(|_| Err(anyhow!("writes were not committed in time")));
     background_stop.cancel();
-    finish(tasks, config.http.stop_timeout).await;
+    finish(tasks, stop_timeout / 5).await;
     broker.close().await;
     writes.close().await;
     tracing::info!("stopped");
-    served
+    served.and(committed)
 }
 
 async fn finish(mut tasks: JoinSet<()>, within: Duration) {
     let ending = async { while tasks.join_next().await.is_some() {} };
-    if tokio::time::timeout(within, ending).await.is_err() {
+    if timeout(within, ending).await.is_err() {
         tracing::warn!("background tasks did not end in time");
     }
 }
 
 /// Writes need Postgres alone; without RabbitMQ they are accepted and flow later.
-fn health(reads: &PgPool, broker: &Broker, backlog: &Backlog) -> Health {
+fn health(reads: &PgPool, broker: &Broker, backlog: &Backlog, reports: ConsumerStatus) -> Health {
     let (reads, broker, backlog) = (reads.clone(), broker.clone(), backlog.clone());
     Health::new("producer", env!("CARGO_PKG_VERSION"))
         .dependency("postgres", Need::Required, move || connect::ping_postgres(reads.clone()))
         .dependency("rabbitmq", Need::Optional, move || {
             let broker = broker.clone();
             async move { broker.ping().await }
+        })
+        // Without the reports tasks do not end; it also tells of a topology that the broker does not accept.
+        .dependency("reports", Need::Optional, move || {
+            let reports = reports.clone();
+            async move { reports.ready() }
         })
         .ready_when("postgres", move || backlog.answered())
 }

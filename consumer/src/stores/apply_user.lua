@@ -1,8 +1,9 @@
 -- Applies one event about a user to its profile and its session, both or neither.
 --
--- KEYS: the profile `user:{id}`, the session `user_session:{id}`.
+-- KEYS: the profile `user:{id}`, the session `user_session:{id}`, and the mark `user_mark:{id}`: the newest version and
+-- whether the session has begun, which are remembered for longer than profile and session live.
 -- ARGV: the change (`created`, `updated` or `deleted`), its version, the profile (or tombstone) and the session that it
--- wants, as JSON, and for how many seconds profile and session, and a tombstone, live. Returns 1 if the profile was changed.
+-- wants, as JSON, and for how many seconds profile and session, and a tombstone or mark, live. Returns 1 if it was newer.
 
 local change, version = ARGV[1], tonumber(ARGV[2])
 
@@ -16,10 +17,15 @@ local function set(key, value, seconds)
   redis.call('SET', key, cjson.encode(value), 'EX', seconds)
 end
 
-local profile = stored(KEYS[1])
-local known = profile and tonumber(profile.version)
+local profile, mark = stored(KEYS[1]), stored(KEYS[3]) or {}
+local known = tonumber(mark.version)
 -- What has version 0 was published by hand and gives way to anything.
 local newer = not known or version > known or known == 0
+
+if newer then
+  mark.version = version
+  set(KEYS[3], mark, ARGV[6])
+end
 
 if change == 'deleted' then
   if newer then
@@ -29,20 +35,19 @@ if change == 'deleted' then
   return newer and 1 or 0
 end
 
--- A session begins once, at the creation, even if that is heard of after an update.
-local begun = profile and profile.session_begun
-if newer then
+-- A profile that has expired comes back with its own version.
+if newer or (not profile and version == known) then
   profile = cjson.decode(ARGV[3])
-  profile.session_begun = begun
   set(KEYS[1], profile, ARGV[5])
 end
 
-if change == 'created' and not profile.deleted and not begun then
+-- A session begins once, at the creation, even if that is heard of after an update.
+if change == 'created' and profile and not profile.deleted and not mark.session_begun then
   local session = cjson.decode(ARGV[4])
   session.name = profile.name
   set(KEYS[2], session, ARGV[5])
-  profile.session_begun = true
-  set(KEYS[1], profile, ARGV[5])
+  mark.session_begun = true
+  set(KEYS[3], mark, ARGV[6])
 elseif newer then
   local session = stored(KEYS[2])
   if session then

@@ -14,7 +14,7 @@ use super::redis::{failure, is_unknown_script};
 use super::unversioned_is_beaten;
 use super::users::{User, check};
 
-/// How long the deletion of a user is remembered: longer than messages wait to be tried again, or a person takes to
+/// How long a user's version and deletion are remembered: longer than messages wait to be tried again, or a person takes to
 /// send dead letters again.
 const TOMBSTONE_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -148,6 +148,7 @@ impl Profiles {
         let mut invocation = self.apply.key(profile_key(id));
         invocation
             .key(session_key(id))
+            .key(mark_key(id))
             .arg(change)
             .arg(version)
             .arg(profile)
@@ -190,6 +191,11 @@ fn json<T: Serialize>(value: &T) -> Result<String, Failure> {
 
 fn profile_key(id: Uuid) -> String {
     format!("user:{id}")
+}
+
+/// The newest version and whether the session has begun.
+fn mark_key(id: Uuid) -> String {
+    format!("user_mark:{id}")
 }
 
 fn session_key(id: Uuid) -> String {

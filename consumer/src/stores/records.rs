@@ -56,9 +56,9 @@ impl Change<'_> {
     }
 }
 
-struct Row_(Record);
+struct RecordRow(Record);
 
-impl FromRow<'_, MySqlRow> for Row_ {
+impl FromRow<'_, MySqlRow> for RecordRow {
     fn from_row(row: &MySqlRow) -> Result<Self, Error> {
         Ok(Self(Record { srn: row.try_get(0)?, name: row.try_get(1)?, section: row.try_get(2)? }))
     }
@@ -161,7 +161,7 @@ impl Records {
         let mut connection = self.pool.acquire().await?;
         let query = sqlx::query_as("SELECT srn, name, section FROM records WHERE srn = ? AND NOT deleted").bind(srn);
         let outcome = timeout(OPERATION_LIMIT, query.fetch_optional(&mut *connection)).await;
-        Ok(mysql::in_time(connection, outcome)?.map(|Row_(record)| record))
+        Ok(mysql::in_time(connection, outcome)?.map(|RecordRow(record)| record))
     }
 
     /// Records in the order of their SRNs, after the given one.
@@ -173,8 +173,8 @@ impl Records {
                 .bind(after.unwrap_or_default())
                 .bind(limit.saturating_add(1));
         let outcome = timeout(OPERATION_LIMIT, query.fetch_all(&mut *connection)).await;
-        let rows: Vec<Row_> = mysql::in_time(connection, outcome)?;
-        let mut records: Vec<Record> = rows.into_iter().map(|Row_(record)| record).collect();
+        let rows: Vec<RecordRow> = mysql::in_time(connection, outcome)?;
+        let mut records: Vec<Record> = rows.into_iter().map(|RecordRow(record)| record).collect();
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let next = (records.len() > limit).then(|| {
             records.truncate(limit);

@@ -63,6 +63,24 @@ async fn a_session_that_has_ended_does_not_begin_again_by_a_redelivery() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_older_than_a_profile_that_has_expired_does_not_come_back() {
+    let site = Servers::new().await.start(&["user_tasks", "user_sessions"]).await;
+    let id = Uuid::now_v7();
+    let creation = versioned(&created(id, "Ada"), 1);
+    site.publish([creation.clone(), versioned(&updated(id, "Eva", 1), 2)]).await;
+    site.reports(4).await;
+    let mut redis = site.servers.redis.connection().await;
+    // As time does.
+    let _: () = redis.del(&[format!("user:{id}"), format!("user_session:{id}")]).await.unwrap();
+    site.publish([creation]).await;
+    site.reports(2).await;
+    assert_eq!(cache_of(&site, id).await.as_deref(), Some("miss"));
+    assert_eq!(site.found(&format!("/users/{id}")).await["name"], "Eva");
+    let exists: bool = redis.exists(format!("user_session:{id}")).await.unwrap();
+    assert!(!exists, "the session began again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_cache_lost_is_read_from_mongodb_and_put_back() {
     let site = Servers::new().await.start(&["user_tasks", "user_sessions"]).await;
     let id = Uuid::now_v7();

@@ -64,26 +64,14 @@ pub fn routes() -> Vec<(&'static str, &'static str)> {
     ]
 }
 
-/// The steps of a task: the queues that its message reaches, each of whose consumers reports.
-pub fn steps<M: Message>() -> Vec<String> {
-    topology().route(M::EXCHANGE, M::ROUTING_KEY).into_iter().map(|queue| queue.name.clone()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::users::UserCreated;
 
     #[test]
     fn every_routing_key_has_a_queue() {
         for (exchange, routing_key) in routes() {
             assert!(!topology().route(exchange, routing_key).is_empty(), "`{routing_key}` on `{exchange}` is lost");
         }
-    }
-
-    #[test]
-    fn a_task_has_a_step_for_each_queue_its_message_reaches() {
-        assert_eq!(steps::<InsertRecord>(), ["insert_record"]);
-        assert_eq!(steps::<UserCreated>(), ["user_tasks", "user_sessions"]);
     }
 }

@@ -72,9 +72,19 @@ fn any_address(port: u16) -> String {
     SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)).to_string()
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+/// Reads a number of seconds, which may have a fraction; for clap's `value_parser`.
+///
+/// # Errors
+/// If it is none, or less than a millisecond, or more than a year.
+pub fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+    let duration = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+    // Longer than this is never, and would overflow when it is added to a date.
+    if (Duration::from_millis(1)..=Duration::from_secs(366 * 86_400)).contains(&duration) {
+        Ok(duration)
+    } else {
+        Err("expected from 0.001 seconds to a year".to_owned())
+    }
 }
 
 #[cfg(test)]

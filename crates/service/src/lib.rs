@@ -28,7 +28,7 @@ mod redact;
 mod stop;
 pub mod telemetry;
 
-pub use args::{HttpArgs, RetryArgs, load};
+pub use args::{HttpArgs, RetryArgs, load, seconds};
 pub use health::{Health, Need};
 pub use http::{ApiError, ApiResult, app, listen, serve};
 pub use stop::stop_on_signal;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -22,13 +22,20 @@ pub struct HttpLimits {
     pub max_connections: usize,
     /// How long a connection may be silent or take to send the head of a request.
     pub idle_timeout: Duration,
+    /// How long a client may leave what was sent to it unread.
+    pub read_timeout: Duration,
     /// How long requests in flight are given to finish when the program stops.
     pub stop_timeout: Duration,
 }
 
 impl Default for HttpLimits {
     fn default() -> Self {
-        Self { max_connections: 10_000, idle_timeout: Duration::from_secs(10), stop_timeout: Duration::from_secs(20) }
+        Self {
+            max_connections: 10_000,
+            idle_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(60),
+            stop_timeout: Duration::from_secs(20),
+        }
     }
 }
 
@@ -57,6 +64,7 @@ pub async fn serve(
             let (stream, peer) = accept(&listener).await;
             // A response is written as a whole: waiting for more to send would only delay it.
             let _ = stream.set_nodelay(true);
+            give_up_after(&stream, limits.read_timeout);
             let served =
                 connection::run(stream, peer, builder.clone(), router.clone(), served.clone(), limits.idle_timeout);
             let open = open.clone();
@@ -88,6 +96,17 @@ pub async fn serve(
     Ok(())
 }
 
+/// Ends the connection when nothing that was sent could be delivered for so long. hyper has no such limit, and a client that
+/// reads nothing of an endless answer would keep its connection for good.
+fn give_up_after(stream: &TcpStream, limit: Duration) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(limit)) {
+        tracing::debug!(%error, "a client that reads nothing is not cut off");
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (stream, limit);
+}
+
 /// Both versions of HTTP, with bounds on what one client can make the server hold.
 fn protocol(limits: &HttpLimits) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
@@ -105,7 +124,7 @@ fn protocol(limits: &HttpLimits) -> Builder<TokioExecutor> {
     builder
 }
 
-async fn accept(listener: &TcpListener) -> (tokio::net::TcpStream, std::net::SocketAddr) {
+async fn accept(listener: &TcpListener) -> (TcpStream, std::net::SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,

@@ -1,11 +1,16 @@
 //! Clients that are slow, silent or hostile are cut off.
 
+use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::post;
+use axum::body::Body;
+use axum::routing::{get, post};
+use futures_util::stream;
 use h2::{Reason, client};
 use service::http::RawBody;
+use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
 use crate::server::{Server, talk};
@@ -32,6 +37,27 @@ async fn who_never_finishes_the_body_is_told_so() {
     let answer = timeout(PATIENCE, talk(server.connect().await, start)).await.expect("the connection is closed");
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     assert!(answer.contains("application/problem+json"), "{answer}");
+}
+
+#[tokio::test]
+async fn who_reads_nothing_of_an_endless_answer_is_cut_off() {
+    let streaming = Arc::new(());
+    let watched = Arc::downgrade(&streaming);
+    let endless = move || {
+        let streaming = Arc::clone(&streaming);
+        async move {
+            Body::from_stream(stream::repeat_with(move || {
+                let _ = &streaming;
+                Ok::<_, Infallible>(vec![b'x'; 64 * 1024])
+            }))
+        }
+    };
+    let server = Server::start(Router::new().route("/endless", get(endless))).await;
+    let mut client = server.connect().await;
+    client.write_all(b"GET /endless HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    // One is the route's own.
+    testkit::eventually("the stream begins", async || (watched.strong_count() > 1).then_some(())).await;
+    testkit::eventually("the stream is dropped", async || (watched.strong_count() == 1).then_some(())).await;
 }
 
 #[tokio::test]

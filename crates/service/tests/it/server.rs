@@ -34,7 +34,8 @@ pub(crate) fn settings() -> HttpSettings {
 }
 
 pub(crate) fn limits() -> HttpLimits {
-    HttpLimits { idle_timeout: Duration::from_millis(300), ..HttpLimits::default() }
+    let short = Duration::from_millis(300);
+    HttpLimits { idle_timeout: short, read_timeout: short, ..HttpLimits::default() }
 }
 
 pub(crate) fn no_dependencies() -> Health {
