@@ -8,8 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
-use argon2::password_hash::PasswordHasher;
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use secrecy::{ExposeSecret, SecretString};
 use service::{ApiError, ApiResult};
 use tokio::sync::{mpsc, oneshot};
@@ -68,24 +68,46 @@ impl Hasher {
 }
 
 fn work(argon2: &Argon2<'_>, jobs: &Mutex<mpsc::Receiver<Job>>) {
+    // Fresh memory costs more page faults than the hashing takes time, so it is kept for as long as passwords wait.
+    let mut memory = Vec::new();
     loop {
-        // The lock is held while waiting and let go for the hashing, so the threads take turns.
-        let job = jobs.lock().expect("nothing panics while it holds this lock").blocking_recv();
+        let waiting = jobs.try_lock().ok().and_then(|mut jobs| jobs.try_recv().ok());
+        let job = waiting.or_else(|| {
+            memory = Vec::new();
+            // The lock is held while waiting and let go for the hashing, so the threads take turns.
+            jobs.lock().expect("nothing panics while it holds this lock").blocking_recv()
+        });
+        let Some(job) = job else { return };
+        memory.resize(argon2.params().block_count(), Block::default());
         match job {
-            None => return,
             // Whoever asked may have left: then there is nothing to do.
-            Some(Job::Keep(_, reply) | Job::Recognise(_, _, reply)) if reply.is_closed() => {}
-            Some(Job::Keep(password, reply)) => {
-                let hash = argon2.hash_password(password.expose_secret().as_bytes());
-                let _ = reply.send(hash.map(|hash| hash.to_string()).map_err(|error| error.to_string()));
+            Job::Keep(_, reply) | Job::Recognise(_, _, reply) if reply.is_closed() => {}
+            Job::Keep(password, reply) => {
+                let _ = reply.send(hash_to_keep(argon2, &password, &mut memory).map_err(|error| error.to_string()));
             }
-            Some(Job::Recognise(password, salt, reply)) => {
+            Job::Recognise(password, salt, reply) => {
                 let mut hash = [0; 32];
-                let hashed = argon2.hash_password_into(password.expose_secret().as_bytes(), &salt, &mut hash);
+                let password = password.expose_secret().as_bytes();
+                let hashed = argon2.hash_password_into_with_memory(password, &salt, &mut hash, &mut memory);
                 let _ = reply.send(hashed.map(|()| hex(&hash)).map_err(|error| error.to_string()));
             }
         }
     }
+}
+
+/// The PHC string of a password under a new salt, as argon2 itself would make it with memory of its own.
+fn hash_to_keep(argon2: &Argon2<'_>, password: &SecretString, memory: &mut [Block]) -> anyhow::Result<String> {
+    let salt = Salt::generate();
+    let mut hash = [0; Params::DEFAULT_OUTPUT_LEN];
+    argon2.hash_password_into_with_memory(password.expose_secret().as_bytes(), &salt, &mut hash, memory)?;
+    let kept = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(argon2.params())?,
+        salt: Some(salt),
+        hash: Some(Output::new(&hash)?),
+    };
+    Ok(kept.to_string())
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -94,6 +116,8 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use argon2::PasswordVerifier;
+
     use super::*;
 
     fn hasher(threads: usize, queue: usize) -> Hasher {
@@ -114,6 +138,9 @@ mod tests {
         let (one, other) = (hasher.hash(&password).await.unwrap(), hasher.hash(&password).await.unwrap());
         assert!(one.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{one}");
         assert_ne!(one, other);
+        // By the library's own verifier.
+        Argon2::default().verify_password(b"correct horse", one.as_str()).unwrap();
+        assert!(Argon2::default().verify_password(b"wrong horse", one.as_str()).is_err());
     }
 
     #[tokio::test]
