@@ -133,7 +133,7 @@ CARGO_DENY_VERSION=0.20.2
 # Built from source, which takes minutes, unless the developer has it: the one tool that is not packaged.
 install_cargo_deny() {
   local log=$STATE/cargo-deny.log
-  PATH="$PATH:$STATE/tools/bin"
+  PATH="$STATE/tools/bin:$PATH"
   if cargo-deny --version 2>/dev/null | grep -qF " $CARGO_DENY_VERSION"; then return 0; fi
   say "Building cargo-deny $CARGO_DENY_VERSION (once; several minutes on two cores)"
   if ! CARGO_TARGET_DIR=$STATE/tools/target cargo install cargo-deny --version "$CARGO_DENY_VERSION" --locked --quiet \

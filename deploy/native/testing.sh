@@ -87,7 +87,7 @@ dependencies_are_allowed() {
 
 # The list of known vulnerabilities is fetched from the internet, which a machine may not reach.
 advisories() {
-  if (install_cargo_deny && timeout 60 cargo deny fetch db) >"$STATE/advisories.log" 2>&1; then
+  if timeout 60 cargo deny fetch db >"$STATE/advisories.log" 2>&1; then
     step advisories cargo deny check advisories
   else
     skipped advisories "the list of known vulnerabilities could not be fetched"

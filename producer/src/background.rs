@@ -51,7 +51,7 @@ pub(crate) fn spawn(parts: Background<'_>, stop: &CancellationToken) -> JoinSet<
     tasks
 }
 
-/// Relays once the broker has all exchanges: what is published to one that is missing is refused, not returned.
+/// Relays once the broker has the topology: what is published before could not be routed, and would be parked.
 async fn relay(outbox: Outbox, broker: Broker, reconcile_after: Duration, stop: CancellationToken) {
     if stop.run_until_cancelled(declare(&broker)).await.is_none() {
         return;

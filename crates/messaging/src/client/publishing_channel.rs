@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::options::ConfirmSelectOptions;
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::{Channel, Confirmation, ErrorKind};
 use tokio::sync::{RwLock, mpsc};
@@ -14,7 +14,6 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::link::Link;
 use super::publisher::{Job, Outcome};
-use super::request::DIRECT_REPLY_TO;
 use super::wire::Publish;
 use super::{Backoff, ConnectError};
 
@@ -143,17 +142,7 @@ impl PublishingChannel {
     }
 
     async fn publish_one(&self, channel: &Channel, publish: &Publish) -> lapin::Result<Confirmation> {
-        // The broker returns whatever is sent to a direct reply-to address as unroutable, and delivers it all the same.
-        let mandatory = !publish.routing_key.as_str().starts_with(DIRECT_REPLY_TO);
-        let options = BasicPublishOptions { mandatory, ..BasicPublishOptions::default() };
-        let sent = channel.basic_publish(
-            publish.exchange.clone(),
-            publish.routing_key.clone(),
-            options,
-            &publish.body,
-            publish.properties.clone(),
-        );
-        let confirm = sent.await?.await?;
+        let confirm = publish.send(channel).await?.await?;
         if let Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) = &confirm {
             let delivery = &returned.delivery;
             let id = delivery.properties.message_id().as_ref().map(ToString::to_string);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions};
+use lapin::options::{BasicConsumeOptions, ConfirmSelectOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, PublisherConfirm};
 use serde::de::DeserializeOwned;
@@ -16,11 +16,9 @@ use uuid::Uuid;
 
 use super::ConnectError;
 use super::link::Link;
-use super::wire::Publish;
+use super::wire::{DIRECT_REPLY_TO, Publish};
 use crate::{Message, Outgoing};
 
-/// The beginning of every direct reply-to address, and the name that a caller consumes from.
-pub(super) const DIRECT_REPLY_TO: &str = "amq.rabbitmq.reply-to";
 const SETUP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Callers past this bound are told at once, instead of growing a queue.
 const WAITING: usize = 1024;
@@ -222,16 +220,8 @@ async fn serve(channel: &Channel, mut replies: lapin::Consumer, first: Job, jobs
 }
 
 async fn publish(channel: &Channel, publish: &Publish) -> lapin::Result<PublisherConfirm> {
-    let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-    let sent = channel.basic_publish(
-        publish.exchange.clone(),
-        publish.routing_key.clone(),
-        options,
-        &publish.body,
-        publish.properties.clone(),
-    );
     // A blocked connection takes nothing and says nothing.
-    timeout(SETUP_TIMEOUT, sent)
+    timeout(SETUP_TIMEOUT, publish.send(channel))
         .await
         .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
 }

@@ -2,14 +2,18 @@
 
 use std::time::SystemTime;
 
-use lapin::BasicProperties;
+use lapin::options::BasicPublishOptions;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::{BasicProperties, Channel, PublisherConfirm};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::{HeaderValue, Headers, Meta, Outgoing, header};
 
 const PERSISTENT: u8 = 2;
+
+/// The beginning of every direct reply-to address, and the name that a caller consumes from.
+pub(crate) const DIRECT_REPLY_TO: &str = "amq.rabbitmq.reply-to";
 
 /// What a publishing channel sends.
 #[derive(Clone, Debug)]
@@ -56,6 +60,15 @@ impl Publish {
             properties: kept(&delivery.properties).with_message_id(id.to_string().into()),
             body: delivery.data.clone().into(),
         }
+    }
+
+    /// Sends it over a channel that confirms. The broker returns whatever is sent to a direct reply-to address as unroutable,
+    /// and delivers it all the same; everything else is mandatory.
+    pub(crate) async fn send(&self, channel: &Channel) -> lapin::Result<PublisherConfirm> {
+        let mandatory = !self.routing_key.as_str().starts_with(DIRECT_REPLY_TO);
+        let options = BasicPublishOptions { mandatory, ..BasicPublishOptions::default() };
+        let (exchange, routing_key) = (self.exchange.clone(), self.routing_key.clone());
+        channel.basic_publish(exchange, routing_key, options, &self.body, self.properties.clone()).await
     }
 
     pub(crate) fn set_header(&mut self, name: &str, value: impl Into<HeaderValue>) {
