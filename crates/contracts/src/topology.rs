@@ -27,9 +27,26 @@ pub mod queue {
     pub const USER_TASKS: &str = "user_tasks";
     /// User events for Redis.
     pub const USER_SESSIONS: &str = "user_sessions";
+    /// Commands to charge and to give back.
+    pub const PAYMENT_SERVICE: &str = "payment-service";
+    /// Payment events for the orders that they pay for.
+    pub const ORDERS_PAYMENTS: &str = "orders.payments";
     /// What consumers report to the producers.
     pub const PRODUCER_TASKS: &str = "producer.tasks";
+    /// Owner events for the products.
+    pub const PRODUCTS_OWNERS: &str = "products.owners";
+    /// Product events for the orders.
+    pub const ORDERS_PRODUCTS: &str = "orders.products";
+    /// User events for their orders.
+    pub const ORDERS_USERS: &str = "orders.users";
+    /// Order events for those who follow an order.
+    pub const ORDERS_EVENTS: &str = "orders.events";
 }
+
+/// The queues whose consumers report what became of a message's task. Others read the same events for purposes of their own,
+/// and no task waits for them.
+pub const REPORTING: [&str; 5] =
+    [queue::TASKS, queue::INSERT_RECORD, queue::DELETE_RECORD, queue::USER_TASKS, queue::USER_SESSIONS];
 
 /// Everything that must exist on the broker.
 pub fn topology() -> Topology {
@@ -43,7 +60,13 @@ pub fn topology() -> Topology {
         .queue(Queue::requests(queue::READ_DATABASE).bind(COMMANDS, ReadDatabase::ROUTING_KEY))
         .queue(Queue::work(queue::USER_TASKS).bind(EVENTS, "user.*"))
         .queue(Queue::work(queue::USER_SESSIONS).bind(EVENTS, "user.*"))
+        .queue(Queue::work(queue::PAYMENT_SERVICE).bind(COMMANDS, crate::payments::ROUTING_KEY))
+        .queue(Queue::work(queue::ORDERS_PAYMENTS).bind(EVENTS, "payment.*"))
         .queue(Queue::work(queue::PRODUCER_TASKS).bind(EVENTS, TaskProgressed::ROUTING_KEY))
+        .queue(Queue::work(queue::PRODUCTS_OWNERS).bind(EVENTS, "owner.*"))
+        .queue(Queue::work(queue::ORDERS_PRODUCTS).bind(EVENTS, "product.*"))
+        .queue(Queue::work(queue::ORDERS_USERS).bind(EVENTS, "user.*"))
+        .queue(Queue::work(queue::ORDERS_EVENTS).bind(EVENTS, "order.*"))
 }
 
 /// Every route that a program publishes to, as (exchange, routing key).
@@ -60,7 +83,20 @@ pub fn routes() -> Vec<(&'static str, &'static str)> {
         route::<crate::users::UserCreated>(),
         route::<crate::users::UserUpdated>(),
         route::<crate::users::UserDeleted>(),
+        (COMMANDS, crate::payments::ROUTING_KEY),
+        route::<crate::payments::PaymentCompleted>(),
+        route::<crate::payments::PaymentFailed>(),
+        route::<crate::payments::PaymentRefunded>(),
         route::<TaskProgressed>(),
+        route::<crate::owners::OwnerCreated>(),
+        route::<crate::owners::OwnerUpdated>(),
+        route::<crate::owners::OwnerDeleted>(),
+        route::<crate::products::ProductCreated>(),
+        route::<crate::products::ProductUpdated>(),
+        route::<crate::products::ProductDeleted>(),
+        route::<crate::orders::OrderCreated>(),
+        route::<crate::orders::OrderConfirmed>(),
+        route::<crate::orders::OrderCancelled>(),
     ]
 }
 

@@ -20,16 +20,30 @@
 //! ```
 
 mod args;
+#[cfg(feature = "auth")]
+pub mod auth;
+mod background;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "mongodb", feature = "redis"))]
 pub mod connect;
+#[cfg(feature = "documents")]
+pub mod documents;
+#[cfg(feature = "grpc")]
+pub mod grpc;
 pub mod health;
 pub mod http;
 mod redact;
+mod running;
 mod stop;
 pub mod telemetry;
+mod together;
+#[cfg(feature = "valid")]
+pub mod valid;
 
 pub use args::{HttpArgs, RetryArgs, load, seconds};
+pub use background::Background;
 pub use health::{Health, Need};
 pub use http::{ApiError, ApiResult, app, listen, serve};
+pub use running::Running;
 pub use stop::stop_on_signal;
 pub use telemetry::{Telemetry, telemetry};
+pub use together::Together;

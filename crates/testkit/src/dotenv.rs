@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use clap::Command;
+
 /// The variables that `.env.example` names, set or commented out.
 ///
 /// # Panics
@@ -15,4 +17,15 @@ pub fn env_example() -> BTreeSet<String> {
         .map(|(name, _)| name.to_owned())
         .filter(|name| name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_'))
         .collect()
+}
+
+/// Finds each variable that the program reads in `.env.example`.
+///
+/// # Panics
+/// If one is not there.
+pub fn every_variable_is_documented(program: &Command) {
+    let example = env_example();
+    let variables = program.get_arguments().filter_map(|argument| argument.get_env()?.to_str());
+    let missing: Vec<_> = variables.filter(|variable| !example.contains(*variable)).collect();
+    assert!(missing.is_empty(), "not in .env.example: {missing:?}");
 }

@@ -8,6 +8,7 @@
 //! The shared servers are brought up by `./dev test` or `./dev test-servers up`.
 
 mod address;
+mod answered;
 mod cleanup;
 mod dotenv;
 mod eventually;
@@ -24,7 +25,8 @@ mod redis;
 mod scratch;
 mod server;
 
-pub use dotenv::env_example;
+pub use answered::{Answered, Ask};
+pub use dotenv::{env_example, every_variable_is_documented};
 pub use eventually::{eventually, eventually_within};
 pub use mongodb::{TestMongo, mongodb};
 pub use mysql::{TestMysql, mysql};

@@ -1,5 +1,7 @@
 //! Pins the JSON form of every message: a change here is a change on the wire.
 
+mod commerce;
+
 use contracts::messages::{HealthAnswer, HealthCheck, StoreMessage};
 use contracts::records::{DeleteRecord, InsertRecord, ReadDatabase, Record, RecordPage};
 use contracts::tasks::{StepReport, StepState, TaskProgressed};

@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 #[cfg(feature = "redis")]
-pub use self::redis::{ping_redis, redis};
+pub use self::redis::{ping_redis, redis, redis_if_there};
 #[cfg(feature = "mongodb")]
 pub use mongo::{mongodb, ping_mongodb};
 #[cfg(feature = "mysql")]

@@ -21,18 +21,33 @@ pub async fn redis(
     pool: PoolSettings,
     backoff: &Backoff,
 ) -> anyhow::Result<ConnectionManager> {
-    let client =
-        Client::open(checked(variable, url, &["redis", "rediss"])?).map_err(|error| malformed(variable, &error))?;
-    let config = ConnectionManagerConfig::new()
-        .set_connection_timeout(Some(pool.connect_timeout))
-        .set_response_timeout(Some(pool.statement_timeout))
-        .set_max_delay(Duration::from_secs(2))
-        // `backoff` does the trying; a lost connection is tried again at each call.
-        .set_number_of_retries(0);
+    let (client, config) = (client(variable, url)?, config(pool));
     backoff
         .retry("connecting to Redis", || client.get_connection_manager_with_config(config.clone()))
         .await
         .map_err(|error| unreachable("Redis", variable, &error))
+}
+
+/// The same for a Redis that the program does without while it is away: each call connects if need be.
+///
+/// # Errors
+/// If the URL is malformed.
+pub fn redis_if_there(variable: &str, url: &SecretString, pool: PoolSettings) -> anyhow::Result<ConnectionManager> {
+    ConnectionManager::new_lazy_with_config(client(variable, url)?, config(pool))
+        .map_err(|error| malformed(variable, &error))
+}
+
+fn client(variable: &str, url: &SecretString) -> anyhow::Result<Client> {
+    Client::open(checked(variable, url, &["redis", "rediss"])?).map_err(|error| malformed(variable, &error))
+}
+
+fn config(pool: PoolSettings) -> ConnectionManagerConfig {
+    ConnectionManagerConfig::new()
+        .set_connection_timeout(Some(pool.connect_timeout))
+        .set_response_timeout(Some(pool.statement_timeout))
+        .set_max_delay(Duration::from_secs(2))
+        // `backoff` does the trying; a lost connection is tried again at each call.
+        .set_number_of_retries(0)
 }
 
 /// Asks Redis for a sign of life.

@@ -15,6 +15,7 @@ pub use dependency::Need;
 pub use report::{DependencyReport, HealthReport, Status};
 pub(crate) use routes::{ROUTES, openapi};
 
+type Detail = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
 type Condition = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 /// What a process depends on, and when it is ready.
@@ -25,12 +26,20 @@ pub struct Health {
     started: Instant,
     dependencies: Vec<Arc<Dependency>>,
     conditions: Vec<(&'static str, Condition)>,
+    details: Vec<(&'static str, Detail)>,
 }
 
 impl Health {
     /// A process that depends on nothing and is ready; `version` is `env!("CARGO_PKG_VERSION")`.
     pub fn new(service: &'static str, version: &'static str) -> Self {
-        Self { service, version, started: Instant::now(), dependencies: Vec::new(), conditions: Vec::new() }
+        Self {
+            service,
+            version,
+            started: Instant::now(),
+            dependencies: Vec::new(),
+            conditions: Vec::new(),
+            details: Vec::new(),
+        }
     }
 
     /// Adds a dependency that `check` asks; it is asked at most once a second and has two seconds to answer.
@@ -53,6 +62,17 @@ impl Health {
         condition: impl Fn() -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
         self.conditions.push((name, Arc::new(condition)));
+        self
+    }
+
+    /// Adds something that `/status` tells, under `details`.
+    #[must_use]
+    pub fn status_detail(
+        mut self,
+        name: &'static str,
+        detail: impl Fn() -> serde_json::Value + Send + Sync + 'static,
+    ) -> Self {
+        self.details.push((name, Arc::new(detail)));
         self
     }
 

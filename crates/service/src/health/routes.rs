@@ -46,6 +46,10 @@ pub(crate) struct Running {
     version: &'static str,
     /// Seconds since it was started.
     uptime_seconds: u64,
+    /// What else this service tells of itself.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, serde_json::Value>)]
+    details: BTreeMap<&'static str, serde_json::Value>,
 }
 
 impl Health {
@@ -100,6 +104,7 @@ async fn status(State(health): State<Arc<Health>>, Stopping(stop): Stopping) -> 
         status: if stop.is_cancelled() { "stopping" } else { "up" },
         version: health.version,
         uptime_seconds: health.started.elapsed().as_secs(),
+        details: health.details.iter().map(|(name, detail)| (*name, detail())).collect(),
     })
 }
 

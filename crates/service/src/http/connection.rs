@@ -3,35 +3,87 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{ConnectInfo, FromRequestParts, Request};
-use axum::http::request::Parts;
+use axum::http::request;
 use axum::response::Response;
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
-/// What all connections of a server share; each request carries it.
+use super::strict::Strict;
+
+/// What each request carries of the connection and the server it came by.
 #[derive(Clone, Debug)]
-pub(super) struct Served {
+pub(crate) struct Served(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    server: Server,
+    open: Weak<Open>,
+    /// Set when the connection goes on in another protocol.
+    upgraded: Arc<AtomicBool>,
+}
+
+/// What all connections of a server share.
+#[derive(Clone, Debug)]
+pub(super) struct Server {
     pub(super) stop: CancellationToken,
+    /// Handlers that nobody waits for any more.
     pub(super) background: TaskTracker,
+    /// Connections that go on in another protocol.
+    pub(super) upgraded: TaskTracker,
+}
+
+/// An open connection: one of those that a server has room for.
+#[derive(Debug)]
+pub(super) struct Open {
+    gauge: metrics::Gauge,
+    _slot: OwnedSemaphorePermit,
+}
+
+impl Open {
+    pub(super) fn new(gauge: metrics::Gauge, slot: OwnedSemaphorePermit) -> Arc<Self> {
+        gauge.increment(1);
+        Arc::new(Self { gauge, _slot: slot })
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.gauge.decrement(1);
+    }
 }
 
 impl Served {
-    pub(super) fn background(&self) -> &TaskTracker {
-        &self.background
+    pub(crate) fn stop(&self) -> &CancellationToken {
+        &self.0.server.stop
+    }
+
+    pub(crate) fn background(&self) -> &TaskTracker {
+        &self.0.server.background
+    }
+
+    /// Those of the server. This connection is to be one of them.
+    pub(super) fn upgraded(&self) -> &TaskTracker {
+        self.0.upgraded.store(true, Ordering::Release);
+        &self.0.server.upgraded
+    }
+
+    pub(super) fn open(&self) -> Option<Arc<Open>> {
+        self.0.open.upgrade()
     }
 }
 
@@ -42,8 +94,8 @@ pub struct Stopping(pub CancellationToken);
 impl<S: Sync> FromRequestParts<S> for Stopping {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self(parts.extensions.get::<Served>().map_or_else(CancellationToken::new, |served| served.stop.clone())))
+    async fn from_request_parts(parts: &mut request::Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(parts.extensions.get::<Served>().map_or_else(CancellationToken::new, |served| served.stop().clone())))
     }
 }
 
@@ -53,11 +105,15 @@ pub(super) async fn run(
     peer: SocketAddr,
     builder: Arc<Builder<TokioExecutor>>,
     router: Router,
-    served: Served,
+    server: Server,
+    open: Arc<Open>,
     idle_limit: Duration,
 ) {
     let activity = Activity::default();
-    let stop = served.stop.clone();
+    let stop = server.stop.clone();
+    let upgraded = Arc::new(AtomicBool::new(false));
+    let stream = Strict::new(stream, upgraded.clone());
+    let served = Served(Arc::new(Parts { server, open: Arc::downgrade(&open), upgraded }));
     let service = service_fn({
         let activity = activity.clone();
         move |request: hyper::Request<Incoming>| {
@@ -72,7 +128,7 @@ pub(super) async fn run(
             }
         }
     });
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
     let mut idle = pin!(tokio::time::sleep(idle_limit));
     let mut stopped = pin!(stop.cancelled());
     let (mut stopping, mut ending) = (false, false);

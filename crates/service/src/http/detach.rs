@@ -11,13 +11,13 @@ use tokio_util::task::TaskTracker;
 ///
 /// A client that leaves, or a time limit, must not stop a handler in the middle: a database transaction dropped while it
 /// begins is handed back open, and a driver's future dropped midway loses its connection.
-pub(super) struct Detach<T: Send + 'static> {
+pub(crate) struct Detach<T: Send + 'static> {
     work: Option<BoxFuture<'static, T>>,
     background: TaskTracker,
 }
 
 impl<T: Send + 'static> Detach<T> {
-    pub(super) fn new(work: impl Future<Output = T> + Send + 'static, background: TaskTracker) -> Self {
+    pub(crate) fn new(work: impl Future<Output = T> + Send + 'static, background: TaskTracker) -> Self {
         Self { work: Some(Box::pin(work)), background }
     }
 }

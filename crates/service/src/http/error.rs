@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::problem::{FieldError, Problem};
@@ -21,6 +21,7 @@ struct Inner {
     detail: Option<String>,
     errors: Vec<FieldError>,
     retry_after: Option<Duration>,
+    header: Option<(HeaderName, &'static str)>,
     cause: Option<anyhow::Error>,
 }
 
@@ -32,6 +33,7 @@ impl ApiError {
             detail: Some(detail.into()),
             errors: Vec::new(),
             retry_after: None,
+            header: None,
             cause: None,
         }))
     }
@@ -39,6 +41,18 @@ impl ApiError {
     /// 400: the request cannot be understood.
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// 401: who asks is not known; `challenge` is the answer's `WWW-Authenticate`.
+    pub fn unauthorized(detail: impl Into<String>, challenge: &'static str) -> Self {
+        let mut error = Self::new(StatusCode::UNAUTHORIZED, detail);
+        error.0.header = Some((header::WWW_AUTHENTICATE, challenge));
+        error
+    }
+
+    /// 403: who asks is known and may not.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, detail)
     }
 
     /// 404: there is no such thing.
@@ -69,6 +83,13 @@ impl ApiError {
     /// 415: the body has a form that is not read.
     pub fn unsupported_media_type(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
+    }
+
+    /// 415: the body is compressed in a way that is not read; `accepted` are those that are.
+    pub(super) fn unsupported_encoding(detail: &str, accepted: &'static str) -> Self {
+        let mut error = Self::unsupported_media_type(detail);
+        error.0.header = Some((header::ACCEPT_ENCODING, accepted));
+        error
     }
 
     /// 422: the request was understood, and these fields are wrong.
@@ -102,6 +123,22 @@ impl ApiError {
         self
     }
 
+    /// Logs the cause, if there is one: when the error is answered, and nowhere else.
+    pub(crate) fn log_cause(&self) {
+        let Some(cause) = &self.0.cause else { return };
+        let error = crate::redact::redact(&format!("{cause:#}"));
+        if self.0.status == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(error, "a request failed");
+        } else {
+            tracing::warn!(error, status = self.0.status.as_u16(), "a request could not be served");
+        }
+    }
+
+    /// What the client is told of it.
+    pub fn detail(&self) -> Option<&str> {
+        self.0.detail.as_deref()
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         self.0.status
@@ -131,20 +168,16 @@ impl From<anyhow::Error> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let Inner { status, detail, errors, retry_after, cause } = *self.0;
-        if let Some(cause) = cause {
-            let error = crate::redact::redact(&format!("{cause:#}"));
-            if status == StatusCode::INTERNAL_SERVER_ERROR {
-                tracing::error!(error, "a request failed");
-            } else {
-                tracing::warn!(error, status = status.as_u16(), "a request could not be served");
-            }
-        }
+        self.log_cause();
+        let Inner { status, detail, errors, retry_after, header: added, cause: _ } = *self.0;
         let mut response = Problem { detail, errors, ..Problem::new(status) }.into_response();
         if let Some(after) = retry_after {
             // Rounded up: a client that comes back early is refused again.
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some((name, value)) = added {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         response
     }

@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 
-pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(super) const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
 /// Longer ids are replaced.
@@ -16,8 +16,8 @@ const MAX_LENGTH: usize = 128;
 /// The ids of a request, for handlers that send something on.
 #[derive(Clone, Debug)]
 pub struct RequestIds {
-    pub(super) request: HeaderValue,
-    pub(super) correlation: HeaderValue,
+    pub(crate) request: HeaderValue,
+    pub(crate) correlation: HeaderValue,
 }
 
 impl RequestIds {
@@ -31,7 +31,7 @@ impl RequestIds {
         text(&self.correlation)
     }
 
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
         let request = accepted(headers, &REQUEST_ID).unwrap_or_else(new_id);
         let correlation = accepted(headers, &CORRELATION_ID).unwrap_or_else(|| request.clone());
         Self { request, correlation }

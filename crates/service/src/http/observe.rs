@@ -7,14 +7,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Either};
 use tokio_util::task::TaskTracker;
 use tower::{Layer, Service};
 use tracing::Instrument;
 
+use super::access::Access;
 use super::connection::Served;
 use super::detach::Detach;
 use super::error::ApiError;
@@ -23,7 +24,7 @@ use super::meters::{Meters, label};
 use super::{HttpSettings, body, problem};
 
 mod record;
-mod trace;
+pub(crate) mod trace;
 
 use record::Record;
 
@@ -80,9 +81,12 @@ where
         let settings = self.layer.settings.clone();
         let mut record = Record::new(method, route, span.clone(), self.meters.clone());
         request.extensions_mut().insert(ids.clone());
+        request.extensions_mut().insert(Access(span.clone()));
         let request = body::limit(request, &settings);
 
-        let handler = if background.len() < settings.max_abandoned || record.is_quiet() {
+        let handler = if !names_one_host(&request) {
+            Err(ApiError::bad_request("the request does not name exactly one host"))
+        } else if background.len() < settings.max_abandoned || record.is_quiet() {
             Ok(self.inner.call(request))
         } else {
             Err(ApiError::unavailable("too many requests are still being finished", Duration::from_secs(1)))
@@ -91,7 +95,11 @@ where
             let response = match handler {
                 Ok(handler) => {
                     let handler = AssertUnwindSafe(handler).catch_unwind().instrument(span);
-                    let handler = Detach::new(handler, background);
+                    let handler = if settings.finish_abandoned {
+                        Either::Left(Detach::new(handler, background))
+                    } else {
+                        Either::Right(handler)
+                    };
                     match tokio::time::timeout(settings.handler_timeout, handler).await {
                         Ok(Ok(Ok(response))) => response,
                         Ok(Ok(Err(never))) => match never {},
@@ -101,7 +109,7 @@ where
                 }
                 Err(refused) => refused.into_response(),
             };
-            let mut response = problem::finish(response, &ids.request);
+            let mut response = problem::finish(response, &ids.request, settings.error_and_message);
             record.finish(response.status());
             let headers = response.headers_mut();
             headers.insert(REQUEST_ID, ids.request);
@@ -109,6 +117,13 @@ where
             Ok(response)
         })
     }
+}
+
+/// RFC 9112 §3.2: of several hosts, each who reads the request could choose another.
+fn names_one_host(request: &Request) -> bool {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let needed = request.version() == Version::HTTP_11;
+    (hosts.next().is_some() || !needed) && hosts.next().is_none()
 }
 
 fn too_late(limit: Duration) -> Response {

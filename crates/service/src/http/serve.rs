@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::connection::{self, Served};
+use super::connection::{self, Open, Server};
 
 /// How much one server takes on, and how long it waits for its clients.
 #[derive(Clone, Copy, Debug)]
@@ -53,9 +53,9 @@ pub async fn serve(
     limits: HttpLimits,
 ) -> anyhow::Result<()> {
     let builder = Arc::new(protocol(&limits));
-    let served = Served { stop: stop.clone(), background: TaskTracker::new() };
+    let server = Server { stop: stop.clone(), background: TaskTracker::new(), upgraded: TaskTracker::new() };
     let slots = Arc::new(Semaphore::new(limits.max_connections.min(Semaphore::MAX_PERMITS)));
-    let open = metrics::gauge!("http_connections");
+    let gauge = metrics::gauge!("http_connections");
     let mut connections = JoinSet::new();
 
     let accepting = async {
@@ -65,15 +65,16 @@ pub async fn serve(
             // A response is written as a whole: waiting for more to send would only delay it.
             let _ = stream.set_nodelay(true);
             give_up_after(&stream, limits.read_timeout);
-            let served =
-                connection::run(stream, peer, builder.clone(), router.clone(), served.clone(), limits.idle_timeout);
-            let open = open.clone();
-            connections.spawn(async move {
-                open.increment(1);
-                let _open = Closed(open);
-                let _slot = slot;
-                served.await;
-            });
+            let open = Open::new(gauge.clone(), slot);
+            connections.spawn(connection::run(
+                stream,
+                peer,
+                builder.clone(),
+                router.clone(),
+                server.clone(),
+                open,
+                limits.idle_timeout,
+            ));
             while connections.try_join_next().is_some() {}
         }
     };
@@ -82,15 +83,17 @@ pub async fn serve(
 
     let finishing = async {
         while connections.join_next().await.is_some() {}
-        served.background.close();
-        served.background.wait().await;
+        for tracker in [&server.background, &server.upgraded] {
+            tracker.close();
+            tracker.wait().await;
+        }
     };
     let in_time = tokio::time::timeout(limits.stop_timeout, finishing).await.is_ok();
     anyhow::ensure!(
         in_time,
         "{} connections and {} handlers did not end within STOP_TIMEOUT and were cut off",
         connections.len(),
-        served.background.len(),
+        server.background.len(),
     );
     tracing::info!("all requests are finished");
     Ok(())
@@ -141,12 +144,4 @@ async fn accept(listener: &TcpListener) -> (TcpStream, std::net::SocketAddr) {
 
 fn is_clients(error: ErrorKind) -> bool {
     matches!(error, ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused)
-}
-
-struct Closed(metrics::Gauge);
-
-impl Drop for Closed {
-    fn drop(&mut self) {
-        self.0.decrement(1);
-    }
 }

@@ -1,4 +1,5 @@
-//! One event as one log line, as text or JSON, in which no input can begin another line or steer a terminal.
+//! One event as one log line, as text or JSON, in which no input can begin another line or steer a terminal, and no token
+//! is shown.
 
 use std::fmt::{self, Write};
 
@@ -11,6 +12,8 @@ use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
+
+use crate::redact::hide_tokens;
 
 /// The form of the log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,62 +100,65 @@ struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    fn write(&mut self, field: &Field, value: fmt::Arguments<'_>, bare: bool) {
+    /// Writes what may come from outside, in quotes if that is asked for or the form has them.
+    fn write(&mut self, field: &Field, value: &str, quoted: bool) {
+        let value = hide_tokens(value);
+        self.begin(field, |to, format| match format {
+            LogFormat::Text if quoted => write!(Escaped { to, json: false }, "{value:?}"),
+            LogFormat::Text => Escaped { to, json: false }.write_str(&value),
+            LogFormat::Json => {
+                to.write_char('"')?;
+                Escaped { to, json: true }.write_str(&value)?;
+                to.write_char('"')
+            }
+        });
+    }
+
+    fn write_bare(&mut self, field: &Field, value: impl fmt::Display) {
+        self.begin(field, |to, _| write!(to, "{value}"));
+    }
+
+    fn begin(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>, LogFormat) -> fmt::Result) {
+        let name = field.name();
         // What begins so is for OpenTelemetry, and says again what others say.
-        if self.result.is_ok() && !field.name().starts_with("otel.") {
+        if self.result.is_ok() && !name.starts_with("otel.") {
             self.result = match self.format {
-                LogFormat::Text => self.write_text(field.name(), value),
-                LogFormat::Json => self.write_json(field.name(), value, bare),
-            };
+                LogFormat::Text if name == "message" => self.to.write_char(' '),
+                LogFormat::Text => write!(self.to, " {name}="),
+                LogFormat::Json => write!(self.to, ",\"{name}\":"),
+            }
+            .and_then(|()| value(&mut self.to, self.format));
         }
-    }
-
-    fn write_text(&mut self, name: &str, value: fmt::Arguments<'_>) -> fmt::Result {
-        self.to.write_char(' ')?;
-        if name != "message" {
-            write!(self.to, "{name}=")?;
-        }
-        write!(Escaped { to: &mut self.to, json: false }, "{value}")
-    }
-
-    fn write_json(&mut self, name: &str, value: fmt::Arguments<'_>, bare: bool) -> fmt::Result {
-        write!(self.to, ",\"{name}\":")?;
-        if bare {
-            return write!(self.to, "{value}");
-        }
-        self.to.write_char('"')?;
-        write!(Escaped { to: &mut self.to, json: true }, "{value}")?;
-        self.to.write_char('"')
     }
 }
 
 impl Visit for Fields<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.write(field, format_args!("{value:?}"), false);
+        self.write(field, &format!("{value:?}"), false);
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        if self.format == LogFormat::Json || field.name() == "message" || is_plain(value) {
-            self.write(field, format_args!("{value}"), false);
-        } else {
-            self.write(field, format_args!("{value:?}"), false);
-        }
+        self.write(field, value, field.name() != "message" && !is_plain(value));
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.write(field, format_args!("{value}"), value.is_finite());
+        if value.is_finite() {
+            self.write_bare(field, value);
+        } else {
+            self.write(field, &value.to_string(), false);
+        }
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.write(field, format_args!("{value}"), true);
+        self.write_bare(field, value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.write(field, format_args!("{value}"), true);
+        self.write_bare(field, value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.write(field, format_args!("{value}"), true);
+        self.write_bare(field, value);
     }
 }
 

@@ -87,3 +87,16 @@ async fn status_and_live_answer_without_asking_anyone() {
     );
     assert!(status["uptime_seconds"].is_u64());
 }
+
+#[tokio::test]
+async fn status_has_what_a_program_adds_to_it() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let health = no_dependencies().status_detail("asked", move || asked.fetch_add(1, Ordering::Relaxed).into());
+    let server = start(health).await;
+    for times in 0..2 {
+        let status: Value = server.get("/status").await.json().await.unwrap();
+        assert_eq!(status["details"], serde_json::json!({ "asked": times }));
+    }
+    let plain: Value = start(no_dependencies()).await.get("/status").await.json().await.unwrap();
+    assert!(plain.get("details").is_none(), "{plain}");
+}

@@ -3,10 +3,10 @@
 use axum::Router;
 use axum::routing::{get, post};
 use serde::Deserialize;
-use service::http::{ApiResult, Json, JsonOrForm, Path, Query, RawBody};
+use service::http::{ApiResult, HttpSettings, Json, JsonOrForm, Path, Query, RawBody};
 use uuid::Uuid;
 
-use crate::server::{Server, problem, settings};
+use crate::server::{Server, limits, no_dependencies, problem, settings};
 
 #[derive(Deserialize)]
 struct User {
@@ -121,4 +121,53 @@ async fn a_handler_that_hangs_is_answered_in_time() {
 async fn an_error_in_the_words_of_a_library_becomes_a_problem() {
     let server = Server::start(router()).await;
     problem(server.get("/plain").await, 500).await;
+}
+
+#[tokio::test]
+async fn where_it_is_wanted_a_problem_says_error_and_message_too() {
+    let settings = HttpSettings { error_and_message: true, ..settings() };
+    let server = Server::start_set(router(), no_dependencies(), limits(), settings).await;
+    let missing = problem(server.get("/users/not-a-uuid").await, 404).await;
+    assert_eq!(missing.error.as_deref(), Some("Not Found"));
+    assert!(missing.detail.is_some() && missing.message == missing.detail, "{missing:?}");
+    let unmatched = problem(server.get("/nothing").await, 404).await;
+    assert_eq!(unmatched.message.as_deref(), Some("Not Found"));
+
+    let plain = problem(Server::start(router()).await.get("/nothing").await, 404).await;
+    assert_eq!((plain.error, plain.message), (None, None));
+}
+
+#[tokio::test]
+async fn json_that_is_too_deep_or_too_large_a_number_is_refused() {
+    let server = Server::start(router()).await;
+    let post = async |body: String| {
+        let request = server.client.post(server.url("/users")).header("content-type", "application/json").body(body);
+        request.send().await.expect("the server answers").status().as_u16()
+    };
+    assert_eq!(post(r#"{"name":"Ann","age":30,"x":[[1]]}"#.to_owned()).await, 200, "what is not known is passed over");
+    for deep in ["[".repeat(60_000), "{\"a\":".repeat(10_000)] {
+        assert_eq!(post(format!(r#"{{"name":"Ann","age":30,"x":{deep}"#)).await, 400);
+    }
+    for (age, status) in [
+        ("4294967296", 422),
+        ("-1", 422),
+        ("1.5", 422),
+        ("1e400", 400),
+        ("1e-400", 422),
+        (&"9".repeat(50_000), 400),
+        (r#"{"$gt":0}"#, 422),
+        (r#"{"$where":"sleep(1000)"}"#, 422),
+        (r#"["30"]"#, 422),
+    ] {
+        assert_eq!(post(format!(r#"{{"name":"Ann","age":{age}}}"#)).await, status, "{age:.20}");
+    }
+    assert_eq!(post(r#"{"name":{"$ne":null},"age":30}"#.to_owned()).await, 422);
+}
+
+#[tokio::test]
+async fn operators_in_a_query_are_no_values() {
+    let server = Server::start(router()).await;
+    for query in ["limit[$gt]=0", "limit=%7B%22$gt%22:0%7D", "limit=1;drop", "limit=1%00", "limit=99999999999"] {
+        problem(server.get(&format!("/pages?{query}")).await, 422).await;
+    }
 }

@@ -27,7 +27,8 @@ pub(crate) struct Server {
 pub(crate) fn settings() -> HttpSettings {
     HttpSettings {
         body_limit: 64 * 1024,
-        body_timeout: Duration::from_millis(300),
+        body_timeout: Some(Duration::from_millis(300)),
+        body_stall: Duration::from_millis(300),
         handler_timeout: Duration::from_millis(1_500),
         ..HttpSettings::default()
     }
@@ -48,11 +49,15 @@ impl Server {
     }
 
     pub(crate) async fn start_with(router: Router, health: Health, limits: HttpLimits) -> Self {
+        Self::start_set(router, health, limits, settings()).await
+    }
+
+    pub(crate) async fn start_set(router: Router, health: Health, limits: HttpLimits, settings: HttpSettings) -> Self {
         TELEMETRY.get_or_init(|| service::telemetry("service-tests").expect("telemetry can be installed once"));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port can be listened on");
         let address = listener.local_addr().expect("a listener has an address");
         let stop = CancellationToken::new();
-        let router = app_with(router, health, OpenApi::default(), settings());
+        let router = app_with(router, health, OpenApi::default(), settings);
         let serving = tokio::spawn(serve(listener, router, stop.clone(), limits));
         Self { address, client: Client::new(), stop, serving }
     }

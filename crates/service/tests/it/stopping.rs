@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
+use axum::{Extension, Router};
 use futures_util::{StreamExt, stream};
-use service::http::{HttpLimits, Stopping};
+use service::http::{HttpLimits, HttpSettings, Stopping};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::server::{Server, limits, no_dependencies};
+use crate::server::{Server, limits, no_dependencies, settings};
 
 /// A handler that waits to be released, and tells when it was begun and ended.
 #[derive(Clone, Default)]
@@ -104,6 +104,26 @@ async fn a_handler_ends_also_when_its_client_has_left() {
     slow.release.notify_one();
     slow.ended.notified().await;
     server.serving.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_handler_that_only_passes_on_is_dropped_when_its_client_has_left() {
+    let running = Arc::new(Notify::new());
+    let watched = Arc::downgrade(&running);
+    let hangs = async |Extension(running): Extension<Arc<Notify>>| {
+        running.notify_one();
+        std::future::pending::<()>().await;
+        drop(running);
+    };
+    let router = Router::new().route("/hangs", get(hangs)).layer(Extension(running.clone()));
+    let settings = HttpSettings { finish_abandoned: false, handler_timeout: Duration::from_secs(60), ..settings() };
+    let server = Server::start_set(router, no_dependencies(), limits(), settings).await;
+    let idle = watched.strong_count();
+    let request = tokio::spawn(server.client.get(server.url("/hangs")).send());
+    running.notified().await;
+    assert!(watched.strong_count() > idle);
+    request.abort();
+    testkit::eventually("the handler is dropped", async || (watched.strong_count() == idle).then_some(())).await;
 }
 
 #[tokio::test]

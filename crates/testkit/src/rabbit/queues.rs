@@ -7,6 +7,7 @@ use tokio::time::sleep;
 
 use super::tick::tick;
 use super::{TestMessage, TestRabbit};
+use crate::eventually;
 
 impl TestRabbit {
     /// How many messages the queue holds: ready ones and those that a consumer has not acked yet.
@@ -60,7 +61,15 @@ impl TestRabbit {
 
     async fn get(&self, queue: &str, max: usize, ackmode: &str) -> Vec<TestMessage> {
         let wish = json!({ "count": max, "ackmode": ackmode, "encoding": "base64" });
-        let messages = self.api.must(self.api.post(&["queues", &self.vhost, queue, "get"], &wish)).await;
+        let messages = eventually("the queue gives what it has", || async {
+            match self.api.send(self.api.post(&["queues", &self.vhost, queue, "get"], &wish)).await {
+                Ok(messages) => Some(messages),
+                // A quorum queue that was just declared may not have its leader yet.
+                Err(error) if error.to_string().contains("noproc") => None,
+                Err(error) => panic!("RabbitMQ refused: {error:#}"),
+            }
+        })
+        .await;
         let messages = messages.as_array().expect("the management answers a list of messages");
         messages.iter().map(TestMessage::from_management).collect()
     }
