@@ -2,7 +2,8 @@
 //! retried, refused or parked with its reason.
 //!
 //! Without the `client` feature this crate is only the wire types and the [`Topology`]; with it comes everything that
-//! talks to a broker, and with `outbox` the transactional outbox in Postgres.
+//! talks to a broker, with `outbox` the transactional outbox in Postgres, and with `documents` outgoing messages inside
+//! MongoDB documents.
 #![doc = include_str!("../README.md")]
 
 mod delivery;
@@ -20,5 +21,10 @@ mod client;
 #[cfg(feature = "client")]
 pub use client::*;
 
+#[cfg(any(feature = "documents", feature = "outbox"))]
+mod stall;
+
+#[cfg(feature = "documents")]
+pub mod documents;
 #[cfg(feature = "outbox")]
 pub mod outbox;

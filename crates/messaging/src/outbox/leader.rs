@@ -13,11 +13,11 @@ use tokio_util::task::AbortOnDropHandle;
 use super::cursor::Cursor;
 use super::hooks::AnyTask;
 use super::parked::Due;
-use super::publish::Stall;
 use super::record::{Answers, Work};
 use super::session::{STEP, within};
 use super::{Relay, cursor, gauges, page, parked, publish, segments};
 use crate::Outcome;
+use crate::stall::Stall;
 
 /// Also the heartbeat of a leader that waits for the broker.
 const ROTATE_EVERY: Duration = Duration::from_millis(500);

@@ -2,6 +2,7 @@
 
 mod consuming;
 mod declaring;
+mod documents;
 mod outbox;
 mod publishing;
 mod requesting;
