@@ -1,0 +1,19 @@
+//! What a call that nobody answered is for who made it.
+
+use tonic::{Code, Status};
+
+use crate::CallError;
+
+impl From<CallError> for Status {
+    fn from(error: CallError) -> Self {
+        let code = match error {
+            CallError::TimedOut { .. } => Code::DeadlineExceeded,
+            CallError::RequestBody(_) => Code::Internal,
+            CallError::NoInstance { .. }
+            | CallError::AllOpen { .. }
+            | CallError::Unreachable { .. }
+            | CallError::Broken { .. } => Code::Unavailable,
+        };
+        Self::new(code, error.to_string())
+    }
+}
