@@ -21,6 +21,10 @@ pub struct Config {
     #[command(flatten)]
     pub http: service::HttpArgs<8080>,
 
+    /// How others find the reads that are served here.
+    #[command(flatten)]
+    pub registry: client::RegistryArgs,
+
     /// How patiently to wait for broker and stores at the start.
     #[command(flatten)]
     pub retry: service::RetryArgs,
@@ -56,9 +60,13 @@ pub struct Config {
     #[arg(long, env = "MONGODB_DATABASE", default_value = "microservices_mongo")]
     pub mongodb_database: String,
 
-    /// Redis that holds sessions and cached profiles.
+    /// Redis that holds cached profiles and tells of sessions.
     #[arg(long, env = "REDIS_URL", hide_env_values = true, default_value = "redis://127.0.0.1:6379")]
     pub redis_url: SecretString,
+
+    /// How access tokens are verified.
+    #[command(flatten)]
+    pub auth: service::auth::AuthArgs,
 
     /// Seconds that a session and a cached profile live.
     #[arg(long, env = "SESSION_TTL", value_parser = clap::value_parser!(u32).range(1..), default_value = "3600")]
@@ -97,6 +105,13 @@ impl Config {
         self.roles().iter().any(|role| role.store() == Some(store))
     }
 
+    /// The service that others find in the registry. Only one with a store for each route is `consumer`: nobody is to send
+    /// reads to a process that only works off a queue.
+    pub fn service(&self) -> &'static str {
+        let serves_all_reads = self.uses(Store::Mongodb) && self.uses(Store::Mysql);
+        if serves_all_reads { "consumer" } else { "consumer-worker" }
+    }
+
     /// How long sessions and cached profiles live.
     pub fn session_ttl(&self) -> Duration {
         Duration::from_secs(self.session_ttl.into())
@@ -120,5 +135,15 @@ mod tests {
         let some = Config::parse_from(["consumer", "delete_record", "insert_record", "delete_record"]);
         assert_eq!(some.roles(), [Role::InsertRecord, Role::DeleteRecord]);
         assert!(some.uses(Store::Mysql) && !some.uses(Store::Redis));
+    }
+
+    #[test]
+    fn only_one_that_can_serve_every_read_is_found_as_the_consumer() {
+        let service = |roles: &[&str]| Config::parse_from([&["consumer"], roles].concat()).service();
+        assert_eq!(service(&[]), "consumer");
+        assert_eq!(service(&["user_tasks", "insert_record"]), "consumer");
+        for roles in [&["user_tasks", "tasks", "user_sessions"][..], &["read_database"], &["health_check"]] {
+            assert_eq!(service(roles), "consumer-worker", "{roles:?}");
+        }
     }
 }

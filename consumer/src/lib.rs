@@ -8,9 +8,13 @@ pub mod report;
 pub mod role;
 pub mod stores;
 
+use std::time::Duration;
+
 use anyhow::Context;
 use messaging::{Broker, Settings};
 use secrecy::ExposeSecret;
+use service::auth::Verifier;
+use service::connect::{PoolSettings, redis_if_there};
 use service::{Health, Need};
 
 use config::Config;
@@ -24,6 +28,14 @@ pub async fn connect_broker(config: &Config) -> anyhow::Result<Broker> {
     // It publishes reports, answers, and copies of what failed: one message for a batch, mostly.
     settings.publish_channels = 1;
     Broker::connect(settings).await.context("connecting to RabbitMQ at AMQP_URL")
+}
+
+/// What verifies access tokens. It does without Redis while that is away, as also those do whose roles do not need it.
+pub fn verifier(config: &Config) -> anyhow::Result<Verifier> {
+    let limit = Duration::from_secs(1);
+    let settings = PoolSettings { connect_timeout: limit, statement_timeout: limit, ..PoolSettings::default() };
+    let redis = redis_if_there("REDIS_URL", &config.redis_url, settings)?;
+    Verifier::new(&config.auth, Some(redis))
 }
 
 /// What the process depends on: the broker, the stores in use, and its own consumers.

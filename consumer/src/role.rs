@@ -57,7 +57,19 @@ impl Role {
 
 #[cfg(test)]
 mod tests {
+    use contracts::topology::REPORTING;
+
     use super::*;
+
+    #[test]
+    fn tasks_wait_for_the_roles_that_report() {
+        let reporting = Role::value_variants().iter().filter(|role| !role.answers()).map(|role| role.queue());
+        let mut reporting: Vec<_> = reporting.collect();
+        let mut awaited = REPORTING.to_vec();
+        reporting.sort_unstable();
+        awaited.sort_unstable();
+        assert_eq!(reporting, awaited);
+    }
 
     #[test]
     fn a_role_is_called_as_its_queue() {

@@ -11,9 +11,10 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::Telling;
 use crate::backlog::Backlog;
 use crate::tasks::{self, ApplyReports, MarkPublished, Reconcile, Watch};
-use crate::{Config, idempotency};
+use crate::{Config, auth, idempotency};
 
 /// A report has as many tasks as its consumer handles together, so few of them make a batch.
 const REPORTS_TOGETHER: usize = 16;
@@ -31,6 +32,7 @@ pub(crate) struct Background<'a> {
     pub(crate) reads: PgPool,
     pub(crate) watch: Arc<Watch>,
     pub(crate) backlog: Backlog,
+    pub(crate) telling: Telling,
 }
 
 /// The consumer of what is reported about tasks.
@@ -40,13 +42,14 @@ pub(crate) fn reports(broker: &Broker) -> Consumer {
 
 /// Starts them all. None ends before `stop`.
 pub(crate) fn spawn(parts: Background<'_>, stop: &CancellationToken) -> JoinSet<()> {
-    let Background { config, outbox, broker, reports, writes, reads, watch, backlog } = parts;
+    let Background { config, outbox, broker, reports, writes, reads, watch, backlog, telling } = parts;
     let mut tasks = JoinSet::new();
     tasks.spawn(relay(outbox.clone(), broker.clone(), config.reconcile_after, stop.clone()));
     let handler = ApplyReports { pool: writes.clone(), watch: watch.clone() };
     tasks.spawn(reports.run(handler, stop.clone()));
     tasks.spawn(watch.run(reads, stop.clone()));
     tasks.spawn(backlog.watch(outbox, stop.clone()));
+    tasks.spawn(telling.run(stop.clone()));
     tasks.spawn(sweep(writes, config.task_retention, stop.clone()));
     tasks
 }
@@ -81,6 +84,7 @@ async fn sweep(pool: PgPool, task_retention: Duration, stop: CancellationToken) 
     times.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.run_until_cancelled(times.tick()).await.is_some() {
         sweep_all("idempotency keys", &stop, || idempotency::sweep(&pool)).await;
+        sweep_all("sessions", &stop, || auth::sweep(&pool)).await;
         sweep_all("tasks", &stop, || tasks::sweep(&pool, task_retention)).await;
     }
 }

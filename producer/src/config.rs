@@ -5,7 +5,8 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::{Args, Parser};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use service::auth::{AuthArgs, Environment};
 use service::telemetry::LogArgs;
 use service::{HttpArgs, RetryArgs, seconds};
 
@@ -16,6 +17,10 @@ pub struct Config {
     #[allow(missing_docs, reason = "flattened")]
     #[command(flatten)]
     pub http: HttpArgs<8081>,
+
+    #[allow(missing_docs, reason = "flattened")]
+    #[command(flatten)]
+    pub registry: client::RegistryArgs,
 
     /// Postgres that owns users, records' versions, tasks and the outbox.
     #[arg(
@@ -29,6 +34,22 @@ pub struct Config {
     /// RabbitMQ, with the vhost as the path.
     #[arg(long, env, hide_env_values = true, default_value = "amqp://user:password@127.0.0.1:5672/my_vhost")]
     pub amqp_url: SecretString,
+
+    /// Redis, which tells every service of sessions; while it is away users can log in, but not out.
+    #[arg(long, env, hide_env_values = true, default_value = "redis://127.0.0.1:6379")]
+    pub redis_url: SecretString,
+
+    #[allow(missing_docs, reason = "flattened")]
+    #[command(flatten)]
+    pub auth: AuthArgs,
+
+    #[allow(missing_docs, reason = "flattened")]
+    #[command(flatten)]
+    pub sessions: SessionArgs,
+
+    #[allow(missing_docs, reason = "flattened")]
+    #[command(flatten)]
+    pub admin: AdminArgs,
 
     /// How many messages may wait for the broker; past that new writes are answered with 503.
     #[arg(long, env, default_value_t = 2_000_000)]
@@ -53,6 +74,55 @@ pub struct Config {
     #[allow(missing_docs, reason = "flattened")]
     #[command(flatten)]
     pub log: LogArgs,
+}
+
+/// How long sessions last.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct SessionArgs {
+    /// Seconds that an access token holds.
+    #[arg(long, env, value_parser = seconds, default_value = "900")]
+    pub access_token_ttl: Duration,
+
+    /// Seconds that a refresh token can be used in; each gives another one.
+    #[arg(long, env, value_parser = seconds, default_value = "2592000")]
+    pub refresh_token_ttl: Duration,
+
+    /// Seconds that `user_session:{id}` in Redis lives after a login or refresh.
+    #[arg(long, env, value_parser = seconds, default_value = "3600")]
+    pub session_ttl: Duration,
+}
+
+/// What `docker compose` and `./dev up` set.
+const EXAMPLE_ADMIN_PASSWORD: &str = "warren-admin-password";
+
+/// The first admin, who can make others.
+#[derive(Args, Clone, Debug)]
+pub struct AdminArgs {
+    /// The first admin's address. There is none if it is not set.
+    #[arg(long, env)]
+    pub admin_email: Option<String>,
+
+    /// The first admin's password, by which it is recognised at the next start.
+    #[arg(long, env, hide_env_values = true)]
+    pub admin_password: Option<SecretString>,
+}
+
+impl AdminArgs {
+    /// Who it is, if it is set; an empty variable is as one that is not.
+    pub(crate) fn named(&self, environment: Environment) -> anyhow::Result<Option<(&str, &SecretString)>> {
+        let email = self.admin_email.as_deref().filter(|email| !email.is_empty());
+        let password = self.admin_password.as_ref().filter(|password| !password.expose_secret().is_empty());
+        anyhow::ensure!(
+            email.is_some() == password.is_some(),
+            "ADMIN_EMAIL and ADMIN_PASSWORD are set together or not at all"
+        );
+        anyhow::ensure!(
+            environment == Environment::Development
+                || password.is_none_or(|password| password.expose_secret() != EXAMPLE_ADMIN_PASSWORD),
+            "ADMIN_PASSWORD is the example that everybody knows; with ENVIRONMENT=production it must be a secret"
+        );
+        Ok(email.zip(password))
+    }
 }
 
 /// How passwords are hashed. The defaults are OWASP's for argon2id.

@@ -1,16 +1,9 @@
 //! `Idempotency-Key`: a write that may safely be repeated.
 
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
 use serde::Serialize;
-use service::ApiError;
-use service::http::FieldError;
 use sha2::{Digest, Sha256};
 use sqlx::postgres::PgPool;
 
-/// The header.
-pub(crate) const HEADER: &str = "idempotency-key";
-const MAX_LENGTH: usize = 255;
 /// How long an answer is kept, in hours.
 const KEPT_HOURS: f64 = 24.0;
 /// How many keys are deleted in one statement.
@@ -19,8 +12,8 @@ const SWEPT_TOGETHER: i64 = 10_000;
 /// A write's claim on its key.
 #[derive(Clone, Debug)]
 pub(crate) struct Claim {
-    /// The operation the key is for.
-    pub(crate) scope: &'static str,
+    /// The operation and the user that the key is for.
+    pub(crate) scope: String,
     pub(crate) key: String,
     /// Tells another request under the same key.
     pub(crate) request_hash: Vec<u8>,
@@ -30,29 +23,7 @@ pub(crate) struct Claim {
 
 impl Claim {
     pub(crate) fn id(&self) -> (&str, &str) {
-        (self.scope, &self.key)
-    }
-}
-
-/// The request's key, if it has one.
-#[derive(Clone, Debug)]
-pub(crate) struct IdempotencyKey(pub(crate) Option<String>);
-
-impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        let mut values = parts.headers.get_all(HEADER).iter();
-        let Some(value) = values.next() else { return Ok(Self(None)) };
-        let wrong = |detail: &str| ApiError::unprocessable([FieldError::new("Idempotency-Key", detail)]);
-        if values.next().is_some() {
-            return Err(wrong("is sent more than once"));
-        }
-        let printable = |byte: &u8| (b' '..=b'~').contains(byte);
-        if !(1..=MAX_LENGTH).contains(&value.len()) || !value.as_bytes().iter().all(printable) {
-            return Err(wrong("must have 1 to 255 printable ASCII characters"));
-        }
-        Ok(Self(value.to_str().ok().map(str::to_owned)))
+        (&self.scope, &self.key)
     }
 }
 

@@ -3,14 +3,16 @@
 
 mod accept;
 mod ask;
+mod auth;
 mod background;
 mod backlog;
+mod caller;
 mod config;
+mod database;
 mod health_check;
 mod idempotency;
 mod lane;
 mod messages;
-mod page;
 mod records;
 mod running;
 mod tasks;
@@ -26,9 +28,10 @@ use sqlx::postgres::PgPool;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
-pub use config::{Config, HashingArgs};
-pub use running::{Running, start};
+pub use config::{AdminArgs, Config, HashingArgs, SessionArgs};
+pub use running::start;
 
+use auth::Auth;
 use backlog::Backlog;
 use lane::Lane;
 use messages::NoChange;
@@ -47,6 +50,7 @@ pub(crate) struct Parts {
     users: Lane<UserChange>,
     backlog: Backlog,
     hasher: Hasher,
+    auth: Auth,
     /// Apart from what the lanes use, so that reads cannot keep writes waiting.
     reads: PgPool,
     requester: Requester,
@@ -62,7 +66,7 @@ impl Deref for App {
     }
 }
 
-/// Every route of the producer, and their description.
+/// Every route of the producer that the guard stands before, and their description.
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(description())
         .merge(messages::router())
@@ -70,15 +74,21 @@ fn routes() -> OpenApiRouter<App> {
         .merge(users::router())
         .merge(tasks::router())
         .merge(health_check::router())
+        .merge(auth::router())
 }
 
-fn router(app: App) -> (Router, utoipa::openapi::OpenApi) {
-    routes().with_state(app).split_for_parts()
+fn router(app: App) -> Router {
+    let verifier = app.auth.verifier.clone();
+    let guarded = service::auth::guard(routes().with_state(app.clone()).into(), verifier);
+    guarded.merge(Router::from(auth::unguarded().with_state(app)))
 }
 
-/// The API's description, for its snapshot.
+/// The API's description.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    routes().into_openapi()
+    let mut described = routes().into_openapi();
+    service::auth::describe(&mut described);
+    described.merge(auth::unguarded().into_openapi());
+    described
 }
 
 fn description() -> utoipa::openapi::OpenApi {

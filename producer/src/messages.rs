@@ -13,7 +13,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::App;
-use crate::accept::{Accepted, Caller, Wish, WriteHeaders, accept};
+use crate::accept::{Accepted, Wish, accept};
+use crate::caller::{Caller, WriteHeaders};
 use crate::lane::{Abort, Applied, Change, Verdict};
 
 const DEFAULT_TEXT: &str = "Hello from Warren!";
@@ -47,6 +48,9 @@ struct Text {
 #[utoipa::path(get, path = "/", tag = "messages", params(WriteHeaders), responses(
     (status = 202, description = "Accepted: it will be stored", body = Accepted,
         headers(("Location" = String, description = "The task"))),
+    (status = 200, description = "Ended in the time of `Prefer: wait=N`; `state` tells how", body = Accepted,
+        headers(("Location" = String, description = "The task"), ("Preference-Applied" = String, description = "wait=N"))),
+    (status = 422, description = "The Idempotency-Key is wrong, or was used for another request", body = Problem, content_type = Problem::MEDIA_TYPE),
     (status = 503, description = "Not now", body = Problem, content_type = Problem::MEDIA_TYPE),
 ))]
 async fn send_default(state: State<App>, caller: Caller) -> ApiResult<Response> {

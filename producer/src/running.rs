@@ -1,67 +1,48 @@
 //! The producer's start, its run and its end.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+use client::Registration;
 use messaging::outbox::Outbox;
 use messaging::{Broker, ConsumerStatus, Settings};
 use secrecy::ExposeSecret;
 use service::connect::{self, PoolSettings};
 use service::http::{HttpLimits, HttpSettings};
-use service::{Health, Need};
+use service::{Health, Need, Running};
 use sqlx::postgres::PgPool;
 use tokio::net::TcpListener;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::{Auth, Telling, ensure_admin};
 use crate::background::{self, Background};
 use crate::backlog::Backlog;
 use crate::lane::{Lane, Store};
 use crate::tasks::Watch;
 use crate::users::Hasher;
-use crate::{App, Config, Parts, router};
+use crate::{App, Config, Parts, openapi, router};
+
+const NAME: &str = "producer";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Longer than a client may wait for a task's end with `Prefer: wait`.
 const HANDLER_TIMEOUT: Duration = Duration::from_secs(40);
 
-/// A producer that runs.
-#[derive(Debug)]
-pub struct Running {
-    address: SocketAddr,
-    stop: CancellationToken,
-    serving: JoinHandle<anyhow::Result<()>>,
-}
-
-impl Running {
-    /// Where it serves HTTP.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Waits for its end.
-    pub async fn ended(self) -> anyhow::Result<()> {
-        self.serving.await.context("the producer panicked")?
-    }
-
-    /// Stops it, and waits until what is in flight is finished.
-    pub async fn stop(self) -> anyhow::Result<()> {
-        self.stop.cancel();
-        self.ended().await
-    }
-}
-
 /// Starts a producer. It needs Postgres, and does without RabbitMQ for as long as that is away.
 pub async fn start(config: Config, stop: CancellationToken) -> anyhow::Result<Running> {
+    config.auth.check()?;
+    config.admin.named(config.auth.environment)?;
     let listener = service::listen(config.http.listen).await?;
     let address = listener.local_addr()?;
     let (writes, reads) = connect(&config).await?;
+    let auth = Auth::new(&config, reads.clone())?;
     prepare(&writes).await?;
-    let settings = Settings::new(config.amqp_url.expose_secret(), "producer", contracts::topology());
+    let settings = Settings::new(config.amqp_url.expose_secret(), NAME, contracts::topology());
     let broker = Broker::open(settings).context("AMQP_URL")?;
-    let serving = tokio::spawn(run(config, listener, writes, reads, broker, stop.clone()));
-    Ok(Running { address, stop, serving })
+    let serving = run(config, listener, writes, reads, auth, broker, stop.clone());
+    Ok(Running::spawn(address, stop, serving))
 }
 
 /// Two pools, so that no number of reads keeps the writes waiting.
@@ -86,6 +67,7 @@ async fn run(
     listener: TcpListener,
     writes: PgPool,
     reads: PgPool,
+    auth: Auth,
     broker: Broker,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -102,16 +84,19 @@ async fn run(
         users,
         backlog: backlog.clone(),
         hasher: Hasher::start(&config.hashing)?,
+        auth,
         reads: reads.clone(),
         requester: broker.requester(),
         watch: watch.clone(),
         stop: stop.clone(),
     }));
-    let (router, openapi) = router(app);
+    ensure_admin(&app, &config).await?;
+    let telling = app.auth.telling.clone();
+    let router = router(app);
     let reports = background::reports(&broker);
     let settings = HttpSettings { handler_timeout: HANDLER_TIMEOUT, ..HttpSettings::default() };
-    let router =
-        service::http::app_with(router, health(&reads, &broker, &backlog, reports.status()), openapi, settings);
+    let health = health(&reads, &broker, &backlog, reports.status(), &telling);
+    let router = service::http::app_with(router, health.clone(), openapi(), settings);
 
     // Requests, then lanes, then the rest: all of it within STOP_TIMEOUT.
     let stop_timeout = config.http.stop_timeout;
@@ -127,11 +112,15 @@ async fn run(
         reads,
         watch,
         backlog,
+        telling,
     };
     let mut tasks = background::spawn(parts, &background_stop);
+    let ready = move || health.not_ready().is_empty();
+    let registration = Registration::start(&config.registry, NAME, VERSION, listener.local_addr()?, ready)?;
+    let left = registration.leave_before(stop);
 
     let served = tokio::select! {
-        served = service::serve(listener, router, stop, limits) => served,
+        served = service::serve(listener, router, left, limits) => served,
         // None of them ends by itself, so this one panicked. Better to be started again than to half work.
         ended = tasks.join_next() => bail!("a background task ended: {ended:?}"),
     };
@@ -160,13 +149,18 @@ async fn finish(mut tasks: JoinSet<()>, within: Duration) {
 }
 
 /// Writes need Postgres alone; without RabbitMQ they are accepted and flow later.
-fn health(reads: &PgPool, broker: &Broker, backlog: &Backlog, reports: ConsumerStatus) -> Health {
-    let (reads, broker, backlog) = (reads.clone(), broker.clone(), backlog.clone());
-    Health::new("producer", env!("CARGO_PKG_VERSION"))
+fn health(reads: &PgPool, broker: &Broker, backlog: &Backlog, reports: ConsumerStatus, telling: &Telling) -> Health {
+    let (reads, broker, backlog, telling) = (reads.clone(), broker.clone(), backlog.clone(), telling.clone());
+    Health::new(NAME, VERSION)
         .dependency("postgres", Need::Required, move || connect::ping_postgres(reads.clone()))
         .dependency("rabbitmq", Need::Optional, move || {
             let broker = broker.clone();
             async move { broker.ping().await }
+        })
+        // Without Redis users can log in, but not out.
+        .dependency("redis", Need::Optional, move || {
+            let telling = telling.clone();
+            async move { telling.ping().await }
         })
         // Without the reports tasks do not end; it also tells of a topology that the broker does not accept.
         .dependency("reports", Need::Optional, move || {

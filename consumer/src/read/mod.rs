@@ -12,6 +12,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use messaging::{Failure, FailureKind};
 use serde::Deserialize;
+use service::auth::{self, Verifier};
 use service::http::{FieldError, Json};
 use service::{ApiError, Health};
 use utoipa::openapi::OpenApi as Document;
@@ -41,15 +42,20 @@ pub struct Reads {
 struct Info;
 
 /// The routes of the read side, and their description.
-pub fn router(stores: Stores, health: Health) -> (Router, Document) {
-    OpenApiRouter::with_openapi(Info::openapi())
-        .routes(routes!(root))
+pub fn router(stores: Stores, health: Health, verifier: Verifier) -> (Router, Document) {
+    let reads = Reads { stores, health };
+    let (guarded, mut described) = OpenApiRouter::with_openapi(Info::openapi())
         .routes(routes!(users::list))
         .routes(routes!(users::get))
         .routes(routes!(records::get))
         .routes(routes!(messages::list))
-        .with_state(Reads { stores, health })
-        .split_for_parts()
+        .with_state(reads.clone())
+        .split_for_parts();
+    auth::describe(&mut described);
+    // Like /health, it is open to everybody.
+    let (open, root) = OpenApiRouter::new().routes(routes!(root)).with_state(reads).split_for_parts();
+    described.merge(root);
+    (auth::guard(guarded, verifier).merge(open), described)
 }
 
 /// How the service and each of its dependencies are; the same as `/health`.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use service::auth::MaybeIdentity;
 use service::http::{Json, Path, Problem, Query};
 use service::{ApiError, ApiResult};
 use tokio::time::timeout;
@@ -22,10 +23,16 @@ const CACHE_LIMIT: Duration = Duration::from_millis(500);
 /// Users in the order of their ids.
 #[utoipa::path(get, path = "/users", tag = "users", params(Page), responses(
     (status = 200, description = "A page of users", body = UserPage),
+    (status = 403, description = "Only an admin may see all", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "MongoDB cannot be reached", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn list(State(reads): State<Reads>, Query(page): Query<Page>) -> ApiResult<Json<UserPage>> {
+pub(super) async fn list(
+    State(reads): State<Reads>,
+    identity: MaybeIdentity,
+    Query(page): Query<Page>,
+) -> ApiResult<Json<UserPage>> {
+    identity.is_admin()?;
     let limit = page.limit(MAX_LIMIT)?;
     let users = reads.stores.users()?.page(page.after, limit).await;
     users.map(Json).map_err(|error| failed(Store::Mongodb, mongodb::failure(&error)))
@@ -36,11 +43,17 @@ pub(super) async fn list(State(reads): State<Reads>, Query(page): Query<Page>) -
     responses(
         (status = 200, description = "The user", body = User,
             headers(("X-Cache" = String, description = "`hit` if Redis had it, `miss` if it was read from MongoDB"))),
+        (status = 403, description = "It is another user", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such user", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "MongoDB cannot be reached", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn get(State(reads): State<Reads>, Path(id): Path<Uuid>) -> ApiResult<Response> {
+pub(super) async fn get(
+    State(reads): State<Reads>,
+    identity: MaybeIdentity,
+    Path(id): Path<Uuid>,
+) -> ApiResult<Response> {
+    identity.may_act_for(id)?;
     let cache = reads.stores.profiles().ok();
     match cached(cache, id).await {
         Lookup::Hit(user) => return Ok(([("x-cache", "hit")], Json(user)).into_response()),

@@ -41,11 +41,18 @@ if newer or (not profile and version == known) then
   set(KEYS[1], profile, ARGV[5])
 end
 
--- A session begins once, at the creation, even if that is heard of after an update.
+-- A session begins once, at the creation, even if that is heard of after an update. One that is there already is of a login
+-- since then: it stays, whether it goes on or has ended.
 if change == 'created' and profile and not profile.deleted and not mark.session_begun then
-  local session = cjson.decode(ARGV[4])
-  session.name = profile.name
-  set(KEYS[2], session, ARGV[5])
+  local session = stored(KEYS[2])
+  if session then
+    session.name = profile.name
+    redis.call('SET', KEYS[2], cjson.encode(session), 'KEEPTTL')
+  else
+    session = cjson.decode(ARGV[4])
+    session.name = profile.name
+    set(KEYS[2], session, ARGV[5])
+  end
   mark.session_begun = true
   set(KEYS[3], mark, ARGV[6])
 elseif newer then

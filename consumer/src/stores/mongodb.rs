@@ -6,7 +6,6 @@ use bson::{Bson, Document, doc};
 use messaging::{Failure, FailureKind};
 use mongodb::Database;
 use mongodb::error::{Error, ErrorKind};
-use tokio::time::timeout;
 
 use super::{OPERATION_LIMIT, Store};
 
@@ -46,18 +45,13 @@ impl ItemError {
     }
 }
 
-/// Runs an operation for a limited time. The driver must not be interrupted midway, so what takes too long goes on by
-/// itself, and nobody learns how it ended.
+/// Runs an operation for a limited time. What takes too long goes on by itself, and nobody learns how it ended.
 pub(super) async fn in_time<T, F>(operation: F) -> Result<T, Error>
 where
     T: Send + 'static,
     F: Future<Output = Result<T, Error>> + Send + 'static,
 {
-    match timeout(OPERATION_LIMIT, tokio::spawn(operation)).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(panicked)) => Err(Error::custom(panicked.to_string())),
-        Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
-    }
+    messaging::documents::in_time(OPERATION_LIMIT, operation).await
 }
 
 /// Sends updates (`{q, u, upsert}`) as one command that goes on after an item's error. What it acknowledges is on disk,

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use contracts::sessions::{SessionStatus, UserSession, user_session_key};
 use contracts::users::UserEvent;
 use messaging::Failure;
 use redis::aio::ConnectionManager;
 use redis::{AsyncCommands, RedisError, RedisResult, Script, ScriptInvocation};
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::redis::{failure, is_unknown_script};
@@ -20,20 +20,6 @@ const TOMBSTONE_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What the script answers when the profile stays as it is.
 const UNCHANGED: i64 = 0;
-
-/// A user's session, `user_session:{id}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Session {
-    /// Whose.
-    pub user_id: Uuid,
-    /// The user's name.
-    pub name: String,
-    /// When it began: at the creation of the user.
-    #[serde(with = "time::serde::rfc3339")]
-    pub login_time: OffsetDateTime,
-    /// `active`.
-    pub status: String,
-}
 
 /// What is left of a deleted user.
 #[derive(Debug, Serialize, Deserialize)]
@@ -131,11 +117,11 @@ impl Profiles {
         let (profile, session) = match event.state() {
             Some(state) => {
                 let user = User::new(state, version);
-                let session = Session {
+                let session = UserSession {
                     user_id: user.user_id,
                     name: user.name.clone(),
                     login_time: user.created_at,
-                    status: "active".to_owned(),
+                    status: SessionStatus::Active,
                 };
                 (json(&user)?, json(&session)?)
             }
@@ -147,7 +133,7 @@ impl Profiles {
     fn prepare(&self, id: Uuid, change: &str, version: i64, profile: String, session: String) -> ScriptInvocation<'_> {
         let mut invocation = self.apply.key(profile_key(id));
         invocation
-            .key(session_key(id))
+            .key(user_session_key(id))
             .key(mark_key(id))
             .arg(change)
             .arg(version)
@@ -196,8 +182,4 @@ fn profile_key(id: Uuid) -> String {
 /// The newest version and whether the session has begun.
 fn mark_key(id: Uuid) -> String {
     format!("user_mark:{id}")
-}
-
-fn session_key(id: Uuid) -> String {
-    format!("user_session:{id}")
 }

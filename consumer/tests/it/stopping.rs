@@ -9,7 +9,7 @@ use super::support::{Servers, holds, insert};
 const RECORDS: i64 = 3000;
 
 /// The consumer as a process of its own, with small batches, so that there is always one in the middle.
-async fn program(servers: &Servers, roles: &[&str]) -> (Program, String) {
+pub(crate) async fn program(servers: &Servers, roles: &[&str]) -> (Program, String) {
     let port = free_port();
     let mut program = Program::cargo_bin("consumer")
         .arg("--listen")

@@ -6,7 +6,7 @@ use clap::Parser;
 use consumer::config::Config;
 use consumer::consumers::Consumers;
 use consumer::stores::Stores;
-use consumer::{connect_broker, health, read};
+use consumer::{connect_broker, health, read, verifier};
 use contracts::headers::{TASK_ID, VERSION};
 use contracts::records::{DeleteRecord, InsertRecord, Record};
 use contracts::users::{UserCreated, UserDeleted, UserEvent, UserState, UserUpdated};
@@ -90,7 +90,7 @@ impl Site {
         let broker = connect_broker(&config).await.expect("the broker is there");
         let consumers = Consumers::start(&config, &broker, &stores, &stop).expect("each role has its store");
         let health = health(&broker, &stores, &consumers);
-        let (router, openapi) = read::router(stores, health.clone());
+        let (router, openapi) = read::router(stores, health.clone(), verifier(&config).expect("the secret is one"));
         let app = service::app(router, health, openapi);
         let listener = service::listen(([127, 0, 0, 1], 0).into()).await.expect("there is a free port");
         let url = format!("http://{}", listener.local_addr().expect("it listens"));
@@ -108,6 +108,12 @@ impl Site {
 
     pub(crate) async fn get(&self, path: &str) -> Response {
         self.client.get(format!("{}{path}", self.url)).send().await.expect("the consumer answers")
+    }
+
+    /// The status that somebody gets with this token.
+    pub(crate) async fn status_with(&self, path: &str, token: &str) -> u16 {
+        let request = self.client.get(format!("{}{path}", self.url)).bearer_auth(token);
+        request.send().await.expect("the consumer answers").status().as_u16()
     }
 
     /// The body and the status.

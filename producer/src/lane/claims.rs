@@ -86,7 +86,7 @@ pub(super) async fn claim<C>(connection: &mut PgConnection, writes: &[Write<C>])
         }
         for (at, write) in writes.iter().enumerate() {
             let Some(claim) = &write.claim else { continue };
-            let Some(stored) = stored.get(&(claim.scope.to_owned(), claim.key.clone())) else { continue };
+            let Some(stored) = stored.get(&(claim.scope.clone(), claim.key.clone())) else { continue };
             let answer = if claim.request_hash == stored.request_hash {
                 Answer::Repeated { task_id: stored.task_id, response: Arc::from(stored.response.as_str()) }
             } else {
@@ -109,7 +109,7 @@ async fn insert(
            ORDER BY s, k COLLATE "C"
            ON CONFLICT DO NOTHING
            RETURNING scope, key"#,
-        &claims.iter().map(|(claim, _)| claim.scope).collect::<Vec<_>>() as &[&str],
+        &claims.iter().map(|(claim, _)| claim.scope.as_str()).collect::<Vec<_>>() as &[&str],
         &claims.iter().map(|(claim, _)| claim.key.as_str()).collect::<Vec<_>>() as &[&str],
         &claims.iter().map(|(claim, _)| claim.request_hash.as_slice()).collect::<Vec<_>>() as &[&[u8]],
         &claims.iter().map(|(_, task_id)| *task_id).collect::<Vec<_>>(),
@@ -128,7 +128,7 @@ async fn stored(
         "SELECT k.scope, k.key, k.request_hash, k.task_id, k.response
          FROM unnest($1::text[], $2::text[]) AS c(s, k)
          JOIN idempotency_keys k ON k.scope = c.s AND k.key = c.k",
-        &claims.iter().map(|claim| claim.scope).collect::<Vec<_>>() as &[&str],
+        &claims.iter().map(|claim| claim.scope.as_str()).collect::<Vec<_>>() as &[&str],
         &claims.iter().map(|claim| claim.key.as_str()).collect::<Vec<_>>() as &[&str],
     )
     .fetch_all(connection)
@@ -145,7 +145,7 @@ pub(super) async fn release<'a>(
     connection: &mut PgConnection,
     claims: impl Iterator<Item = &'a Claim>,
 ) -> Result<(), sqlx::Error> {
-    let (scopes, keys): (Vec<&str>, Vec<&str>) = claims.map(|claim| (claim.scope, claim.key.as_str())).unzip();
+    let (scopes, keys): (Vec<&str>, Vec<&str>) = claims.map(|claim| (claim.scope.as_str(), claim.key.as_str())).unzip();
     if scopes.is_empty() {
         return Ok(());
     }

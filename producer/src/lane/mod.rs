@@ -88,6 +88,8 @@ pub(crate) struct Write<C> {
     pub(crate) message: Outgoing,
     /// What the task is about, for people.
     pub(crate) subject: String,
+    /// Whose the task is, if that is known.
+    pub(crate) owner: Option<Uuid>,
     /// The client's Idempotency-Key, if it sent one.
     pub(crate) claim: Option<Claim>,
 }

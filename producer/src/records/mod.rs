@@ -18,7 +18,8 @@ use utoipa_axum::routes;
 pub(crate) use changes::RecordChange;
 
 use crate::App;
-use crate::accept::{Accepted, Caller, Wish, WriteHeaders, accept};
+use crate::accept::{Accepted, Wish, accept};
+use crate::caller::{Caller, WriteHeaders};
 use crate::valid::{self, required, valid, valid_as};
 
 /// The routes of records.
@@ -107,7 +108,12 @@ async fn insert(
     request_body(content((Record = "application/json"), (Record = "application/x-www-form-urlencoded"))),
     responses(
         (status = 202, description = "Accepted: it will be inserted", body = Accepted),
+        (status = 200, description = "Ended in the time of `Prefer: wait=N`; `state` tells how", body = Accepted,
+            headers(("Location" = String, description = "The task"), ("Preference-Applied" = String, description = "wait=N"))),
+        (status = 400, description = "Not JSON", body = Problem, content_type = Problem::MEDIA_TYPE),
         (status = 409, description = "A record with this SRN exists", body = Problem, content_type = Problem::MEDIA_TYPE),
+        (status = 413, description = "The body is too large", body = Problem, content_type = Problem::MEDIA_TYPE),
+        (status = 415, description = "Neither JSON nor a form", body = Problem, content_type = Problem::MEDIA_TYPE),
         (status = 422, description = "These fields are wrong", body = Problem, content_type = Problem::MEDIA_TYPE),
         (status = 503, description = "Not now", body = Problem, content_type = Problem::MEDIA_TYPE),
     ))]
@@ -142,6 +148,8 @@ async fn delete(State(app): State<App>, caller: Caller, Path(srn): Path<String>)
 /// The same as `DELETE /records/{srn}`.
 #[utoipa::path(get, path = "/delete_record", tag = "records", params(Which, WriteHeaders), responses(
     (status = 202, description = "Accepted: it will be deleted", body = Accepted),
+    (status = 200, description = "Ended in the time of `Prefer: wait=N`; `state` tells how", body = Accepted,
+        headers(("Location" = String, description = "The task"), ("Preference-Applied" = String, description = "wait=N"))),
     (status = 404, description = "There is no such record", body = Problem, content_type = Problem::MEDIA_TYPE),
     (status = 422, description = "The SRN is wrong", body = Problem, content_type = Problem::MEDIA_TYPE),
     (status = 503, description = "Not now", body = Problem, content_type = Problem::MEDIA_TYPE),

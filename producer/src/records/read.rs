@@ -12,12 +12,11 @@ use futures_util::stream;
 use garde::Validate;
 use serde::Deserialize;
 use service::ApiResult;
-use service::http::{Json, Problem, Query};
+use service::http::{Json, Limit, Problem, Query};
 use utoipa::IntoParams;
 
 use crate::App;
 use crate::ask::ask;
-use crate::page::{self, LARGEST};
 use crate::valid::valid;
 
 /// How long a page may take.
@@ -49,7 +48,7 @@ pub(super) struct Page {
     (status = 504, description = "No consumer answered in time", body = Problem, content_type = Problem::MEDIA_TYPE),
 ))]
 pub(super) async fn list(State(app): State<App>, headers: HeaderMap, Query(page): Query<Page>) -> ApiResult<Response> {
-    let limit = page::limit(page.limit)?;
+    let limit = Limit::of(page.limit)?;
     let Page { after, .. } = valid(page)?;
     if wants_ndjson(&headers) {
         all(app, after).await
@@ -84,14 +83,14 @@ fn wants_ndjson(headers: &HeaderMap) -> bool {
 /// error in the middle breaks the body off, which no client takes for its end.
 async fn all(app: App, after: Option<String>) -> ApiResult<Response> {
     // The first page is read before the answer begins, so that an error still has a status.
-    let first = read(&app, after, LARGEST).await?;
+    let first = read(&app, after, Limit::LARGEST).await?;
     let pages = stream::try_unfold(Some(first), move |page| {
         let app = app.clone();
         async move {
             let Some(page) = page else { return Ok(None) };
             let lines = lines(&page).map_err(|error| broken(&error))?;
             let next = match page.next {
-                Some(after) => Some(read(&app, Some(after), LARGEST).await.map_err(|error| broken(&error))?),
+                Some(after) => Some(read(&app, Some(after), Limit::LARGEST).await.map_err(|error| broken(&error))?),
                 None => None,
             };
             Ok::<_, std::io::Error>(Some((lines, next)))

@@ -6,7 +6,8 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::{Stream, StreamExt, stream};
-use service::http::{Path, Problem, Stopping};
+use service::auth::MaybeIdentity;
+use service::http::{Path, Problem, Stopping, StreamEvent};
 use service::{ApiError, ApiResult};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -22,12 +23,14 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 #[utoipa::path(get, path = "/tasks/{id}/events", tag = "tasks", params(("id" = Uuid, Path, description = "The task")),
     responses(
         (status = 200, description = "Events of type `task`, each with the whole task: first as it is, then after each \
-            change; the stream ends after the last one", body = String, content_type = "text/event-stream"),
+            change; the stream ends after the last one", body = StreamEvent, content_type = "text/event-stream"),
+        (status = 403, description = "The task is not the user's own", body = Problem, content_type = Problem::MEDIA_TYPE),
         (status = 404, description = "There is no such task", body = Problem, content_type = Problem::MEDIA_TYPE),
         (status = 503, description = "Too many follow tasks", body = Problem, content_type = Problem::MEDIA_TYPE),
     ))]
 pub(super) async fn events(
     State(app): State<App>,
+    identity: MaybeIdentity,
     Path(id): Path<Uuid>,
     Stopping(stop): Stopping,
 ) -> ApiResult<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
@@ -36,7 +39,7 @@ pub(super) async fn events(
         .watch
         .follow(id)
         .ok_or_else(|| ApiError::unavailable("too many tasks are followed", Duration::from_secs(5)))?;
-    let task = find(&app, id).await?;
+    let task = find(&app, &identity, id).await?;
     let changes = stream::unfold(Following { changes, task, told: false }, next).enumerate();
     let events = changes.map(|(number, task)| Ok(event(number, task))).take_until(stop.cancelled_owned());
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))

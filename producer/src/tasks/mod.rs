@@ -90,6 +90,7 @@ pub(crate) struct Task {
     accepted_at: OffsetDateTime,
     published_at: Option<OffsetDateTime>,
     ended_at: Option<OffsetDateTime>,
+    owner_id: Option<Uuid>,
 }
 
 impl Task {

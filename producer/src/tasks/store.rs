@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use bytes::Bytes;
+use contracts::topology::REPORTING;
 use messaging::{Headers, Outgoing};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -19,8 +20,8 @@ use crate::lane::Write;
 static FIRST_STEPS: LazyLock<HashMap<&'static str, String>> = LazyLock::new(|| {
     let topology = contracts::topology();
     let steps = |(exchange, routing_key)| {
-        let steps: Vec<Step> =
-            topology.route(exchange, routing_key).into_iter().map(|queue| Step::waiting(&queue.name)).collect();
+        let reached = topology.route(exchange, routing_key).into_iter().map(|queue| queue.name.as_str());
+        let steps: Vec<Step> = reached.filter(|queue| REPORTING.contains(queue)).map(Step::waiting).collect();
         let steps = serde_json::to_string(&steps).expect("steps are plain data, which always has a JSON form");
         (routing_key, steps)
     };
@@ -48,15 +49,16 @@ pub(crate) async fn insert<C>(
 ) -> Result<(), sqlx::Error> {
     let envelopes = writes.iter().map(|write| envelope(&write.message)).collect::<Result<Vec<_>, _>>()?;
     sqlx::query!(
-        "INSERT INTO tasks (id, kind, subject, steps, message, reconcile_at)
-         SELECT id, kind, subject, steps::jsonb, message, now() + make_interval(secs => $6)
-         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])
-              AS t(id, kind, subject, steps, message)",
+        "INSERT INTO tasks (id, kind, subject, steps, message, owner_id, reconcile_at)
+         SELECT id, kind, subject, steps::jsonb, message, owner_id, now() + make_interval(secs => $7)
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[])
+              AS t(id, kind, subject, steps, message, owner_id)",
         &writes.iter().map(|write| write.message.id).collect::<Vec<_>>(),
         &writes.iter().map(|write| write.message.kind.as_str()).collect::<Vec<_>>() as &[&str],
         &writes.iter().map(|write| write.subject.as_str()).collect::<Vec<_>>() as &[&str],
         &writes.iter().map(|write| first_steps(&write.message)).collect::<Vec<_>>() as &[&str],
         &envelopes,
+        &writes.iter().map(|write| write.owner).collect::<Vec<_>>() as &[Option<Uuid>],
         reconcile_after.as_secs_f64(),
     )
     .execute(connection)
@@ -95,7 +97,7 @@ pub(crate) async fn find(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<Task>, sqlx:
     sqlx::query_as!(
         Task,
         r#"SELECT id, kind, subject, steps AS "steps: Json<Vec<Step>>", outcome AS "outcome: TaskState",
-                  accepted_at, published_at, ended_at
+                  accepted_at, published_at, ended_at, owner_id
            FROM tasks WHERE id = ANY($1)"#,
         ids,
     )
@@ -117,7 +119,7 @@ pub(super) async fn page(
             sqlx::query_as!(
                 Task,
                 r#"SELECT id, kind, subject, steps AS "steps: Json<Vec<Step>>", outcome AS "outcome: TaskState",
-                          accepted_at, published_at, ended_at
+                          accepted_at, published_at, ended_at, owner_id
                    FROM tasks WHERE id < $1 ORDER BY id DESC LIMIT $2"#,
                 before,
                 limit,
@@ -129,7 +131,7 @@ pub(super) async fn page(
             sqlx::query_as!(
                 Task,
                 r#"SELECT id, kind, subject, steps AS "steps: Json<Vec<Step>>", outcome AS "outcome: TaskState",
-                          accepted_at, published_at, ended_at
+                          accepted_at, published_at, ended_at, owner_id
                    FROM tasks WHERE outcome IS NULL AND (published_at IS NULL) = $3 AND id < $1
                    ORDER BY id DESC LIMIT $2"#,
                 before,
@@ -143,7 +145,7 @@ pub(super) async fn page(
             sqlx::query_as!(
                 Task,
                 r#"SELECT id, kind, subject, steps AS "steps: Json<Vec<Step>>", outcome AS "outcome: TaskState",
-                          accepted_at, published_at, ended_at
+                          accepted_at, published_at, ended_at, owner_id
                    FROM tasks WHERE outcome = 'done' AND id < $1 ORDER BY id DESC LIMIT $2"#,
                 before,
                 limit,
@@ -155,7 +157,7 @@ pub(super) async fn page(
             sqlx::query_as!(
                 Task,
                 r#"SELECT id, kind, subject, steps AS "steps: Json<Vec<Step>>", outcome AS "outcome: TaskState",
-                          accepted_at, published_at, ended_at
+                          accepted_at, published_at, ended_at, owner_id
                    FROM tasks WHERE outcome IN ('failed', 'refused') AND outcome = $3 AND id < $1
                    ORDER BY id DESC LIMIT $2"#,
                 before,
@@ -166,4 +168,29 @@ pub(super) async fn page(
             .await
         }
     }
+}
+
+/// The same of one owner, of whose tasks there are few enough to look through.
+pub(super) async fn page_of(
+    pool: &PgPool,
+    owner: Uuid,
+    state: Option<TaskState>,
+    before: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Task>, sqlx::Error> {
+    sqlx::query_as!(
+        Task,
+        r#"SELECT id, kind, subject, steps AS "steps: Json<Vec<Step>>", outcome AS "outcome: TaskState",
+                  accepted_at, published_at, ended_at, owner_id
+           FROM tasks
+           WHERE owner_id = $1 AND id < $2 AND ($3::text IS NULL OR $3 =
+               COALESCE(outcome, CASE WHEN published_at IS NULL THEN 'accepted' ELSE 'published' END))
+           ORDER BY id DESC LIMIT $4"#,
+        owner,
+        before.unwrap_or(Uuid::max()),
+        state.map(TaskState::as_str),
+        limit,
+    )
+    .fetch_all(pool)
+    .await
 }

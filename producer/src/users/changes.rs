@@ -5,12 +5,12 @@ use std::collections::{HashMap, HashSet};
 use bytes::Bytes;
 use contracts::users::{UserCreated, UserDeleted, UserState, UserUpdated};
 use serde::Serialize;
+use service::http::Precondition;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::precondition::IfMatch;
 use crate::lane::{Abort, Applied, Change, Refusal, Verdict};
 
 const TAKEN: Refusal = Refusal::Conflict("a user with this e-mail address exists");
@@ -22,9 +22,9 @@ pub(crate) enum UserChange {
     /// A new one.
     Create(NewUser),
     /// Another name or address.
-    Update { id: Uuid, name: Option<String>, email: Option<String>, if_match: Option<IfMatch> },
+    Update { id: Uuid, name: Option<String>, email: Option<String>, precondition: Precondition },
     /// Away with the user; a tombstone stays.
-    Delete { id: Uuid, if_match: Option<IfMatch> },
+    Delete { id: Uuid, precondition: Precondition },
 }
 
 /// A user to be created.
@@ -55,7 +55,7 @@ impl Change for UserChange {
         for (change, verdict) in changes.iter().zip(&mut verdicts) {
             *verdict = match change {
                 Self::Create(_) => continue,
-                Self::Update { id, name, email, if_match } => match admit(&known, id, if_match.as_ref()) {
+                Self::Update { id, name, email, precondition } => match admit(&known, id, precondition) {
                     Ok(user) => {
                         update(connection, *id, user, name.as_ref(), email.as_ref()).await?.map(|(user, applied)| {
                             known.insert(*id, user);
@@ -64,7 +64,7 @@ impl Change for UserChange {
                     }
                     Err(refusal) => Err(refusal),
                 },
-                Self::Delete { id, if_match } => match admit(&known, id, if_match.as_ref()) {
+                Self::Delete { id, precondition } => match admit(&known, id, precondition) {
                     Ok(_) => {
                         known.remove(id);
                         Ok(delete(connection, *id).await?)
@@ -101,13 +101,13 @@ async fn lock(connection: &mut PgConnection, changes: &[&UserChange]) -> Result<
     Ok(rows.into_iter().map(|row| (row.id, known(row.name, row.email, row.version, row.created_at))).collect())
 }
 
-fn admit<'a>(known: &'a HashMap<Uuid, Known>, id: &Uuid, if_match: Option<&IfMatch>) -> Result<&'a Known, Refusal> {
+fn admit<'a>(known: &'a HashMap<Uuid, Known>, id: &Uuid, precondition: &Precondition) -> Result<&'a Known, Refusal> {
     let user = known.get(id).ok_or(UNKNOWN)?;
-    if if_match.is_none_or(|wanted| wanted.holds(user.version)) { Ok(user) } else { Err(Refusal::Stale) }
+    if precondition.holds(user.version) { Ok(user) } else { Err(Refusal::Stale) }
 }
 
 /// The address in the form by which two are the same.
-fn email_key(email: &str) -> String {
+pub(crate) fn email_key(email: &str) -> String {
     email.to_lowercase()
 }
 
@@ -153,8 +153,11 @@ async fn delete(connection: &mut PgConnection, id: Uuid) -> Result<Applied, sqlx
            WHERE id = $1 RETURNING version, updated_at"#,
         id
     )
-    .fetch_one(connection)
+    .fetch_one(&mut *connection)
     .await?;
+    sqlx::query!("UPDATE sessions SET ended_at = now() WHERE user_id = $1 AND ended_at IS NULL", id)
+        .execute(connection)
+        .await?;
     Ok(applied(row.version, &UserDeleted { user_id: id, deleted_at: row.updated_at }))
 }
 

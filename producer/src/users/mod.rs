@@ -2,8 +2,8 @@
 
 mod changes;
 mod password;
-mod precondition;
 mod read;
+mod roles;
 
 use axum::extract::State;
 use axum::response::Response;
@@ -12,47 +12,47 @@ use garde::Validate;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
-use service::http::{FieldError, Json, Path, Problem};
+use service::http::{FieldError, Json, Path, Precondition, Problem};
 use service::{ApiError, ApiResult};
 use sha2::{Digest, Sha256};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-pub(crate) use changes::UserChange;
+pub(crate) use changes::{UserChange, email_key};
 pub(crate) use password::Hasher;
 
 use crate::App;
-use crate::accept::{Accepted, Caller, Wish, WriteHeaders, accept, envelope};
+use crate::accept::{Accepted, Wish, accept, envelope};
+use crate::caller::{Caller, WriteHeaders};
 use crate::valid::{self, optional, required, valid};
 use changes::NewUser;
-use precondition::Precondition;
 
 /// The routes of users.
 pub(crate) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(create, read::list)).routes(routes!(create_user)).routes(routes!(
-        read::one,
-        update,
-        delete
-    ))
+    OpenApiRouter::new()
+        .routes(routes!(create, read::list))
+        .routes(routes!(create_user))
+        .routes(routes!(read::one, update, delete))
+        .routes(routes!(roles::set))
 }
 
 /// A user to be created.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
-struct UserBody {
+pub(crate) struct UserBody {
     /// 1 to 200 characters.
     #[garde(custom(required(valid::name)))]
     #[schema(required = true, nullable = false, example = "Ada Lovelace")]
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     /// Not taken by another user; case makes no difference.
     #[garde(custom(required(valid::email)))]
     #[schema(required = true, nullable = false, example = "ada@example.org")]
-    email: Option<String>,
+    pub(crate) email: Option<String>,
     /// 8 to 128 characters. Only its argon2id hash is kept, and only here.
     #[garde(custom(required(valid::password)))]
     #[schema(required = true, nullable = false, value_type = String, example = "correct horse battery")]
-    password: Option<SecretString>,
+    pub(crate) password: Option<SecretString>,
 }
 
 /// What is to change of a user.
@@ -68,16 +68,6 @@ struct UserChanges {
     email: Option<String>,
 }
 
-/// The precondition of a change.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "only documents what the extractor reads")]
-struct IfMatchHeader {
-    /// The ETag of the version that the change is meant for; another one is answered with 412.
-    #[param(rename = "If-Match", required = false, example = "\"1\"")]
-    if_match: String,
-}
-
 /// Creates a user.
 #[utoipa::path(post, path = "/users", tag = "users", params(WriteHeaders), request_body = UserBody, responses(
     (status = 202, description = "Accepted: the user exists here, and others will learn of it", body = Accepted,
@@ -91,7 +81,7 @@ struct IfMatchHeader {
     (status = 422, description = "These fields are wrong", body = Problem, content_type = Problem::MEDIA_TYPE),
     (status = 503, description = "Not now", body = Problem, content_type = Problem::MEDIA_TYPE),
 ))]
-async fn create(State(app): State<App>, caller: Caller, Json(body): Json<UserBody>) -> ApiResult<Response> {
+pub(crate) async fn create(State(app): State<App>, caller: Caller, Json(body): Json<UserBody>) -> ApiResult<Response> {
     let UserBody { name, email, password } = valid(body)?;
     let (name, email, password) = (name.unwrap_or_default(), email.unwrap_or_default(), password.unwrap_or_default());
     app.backlog.admit()?;
@@ -110,13 +100,18 @@ async fn create(State(app): State<App>, caller: Caller, Json(body): Json<UserBod
         answer: Accepted::new("the user is created").user(id),
         change: UserChange::Create(NewUser { id, name, email, password_hash }),
     };
-    accept(&app, &app.users, caller, wish).await
+    accept(&app, &app.users, caller.owned_by(id), wish).await
 }
 
 /// The same as `POST /users`.
 #[utoipa::path(post, path = "/user", tag = "users", params(WriteHeaders), request_body = UserBody, responses(
     (status = 202, description = "Accepted: the user exists here, and others will learn of it", body = Accepted),
+    (status = 200, description = "Ended in the time of `Prefer: wait=N`; `state` tells how", body = Accepted,
+        headers(("Location" = String, description = "The task"), ("Preference-Applied" = String, description = "wait=N"))),
+    (status = 400, description = "Not JSON", body = Problem, content_type = Problem::MEDIA_TYPE),
     (status = 409, description = "The e-mail address is taken", body = Problem, content_type = Problem::MEDIA_TYPE),
+    (status = 413, description = "The body is too large", body = Problem, content_type = Problem::MEDIA_TYPE),
+    (status = 415, description = "Not JSON", body = Problem, content_type = Problem::MEDIA_TYPE),
     (status = 422, description = "These fields are wrong", body = Problem, content_type = Problem::MEDIA_TYPE),
     (status = 503, description = "Not now", body = Problem, content_type = Problem::MEDIA_TYPE),
 ))]
@@ -126,13 +121,14 @@ async fn create_user(app: State<App>, caller: Caller, body: Json<UserBody>) -> A
 
 /// Changes a user's name or e-mail address.
 #[utoipa::path(put, path = "/users/{id}", tag = "users", request_body = UserChanges,
-    params(("id" = Uuid, Path, description = "The user"), IfMatchHeader, WriteHeaders),
+    params(("id" = Uuid, Path, description = "The user"), Precondition, WriteHeaders),
     responses(
         (status = 202, description = "Accepted: the user is changed here, and others will learn of it", body = Accepted,
             headers(("Location" = String, description = "The task"))),
         (status = 200, description = "Ended in the time of `Prefer: wait=N`; `state` tells how", body = Accepted,
             headers(("Location" = String, description = "The task"), ("Preference-Applied" = String, description = "wait=N"))),
         (status = 400, description = "Not JSON", body = Problem, content_type = Problem::MEDIA_TYPE),
+        (status = 403, description = "It is another user", body = Problem, content_type = Problem::MEDIA_TYPE),
         (status = 404, description = "There is no such user", body = Problem, content_type = Problem::MEDIA_TYPE),
         (status = 409, description = "The e-mail address is taken", body = Problem, content_type = Problem::MEDIA_TYPE),
         (status = 412, description = "The version is another one", body = Problem, content_type = Problem::MEDIA_TYPE),
@@ -143,10 +139,11 @@ async fn create_user(app: State<App>, caller: Caller, body: Json<UserBody>) -> A
 async fn update(
     State(app): State<App>,
     Path(id): Path<Uuid>,
-    Precondition(if_match): Precondition,
+    precondition: Precondition,
     caller: Caller,
     Json(body): Json<UserChanges>,
 ) -> ApiResult<Response> {
+    caller.may_act_for(id)?;
     let UserChanges { name, email } = valid(body)?;
     if name.is_none() && email.is_none() {
         return Err(ApiError::unprocessable([FieldError::new("body", "must have `name` or `email`")]));
@@ -157,36 +154,42 @@ async fn update(
         operation: "PUT /users/{id}",
         request: &json!({ "id": id, "name": name, "email": email }),
         answer: Accepted::new("the user is changed").user(id),
-        change: UserChange::Update { id, name, email, if_match },
+        change: UserChange::Update { id, name, email, precondition },
     };
     accept(&app, &app.users, caller, wish).await
 }
 
 /// Deletes a user.
 #[utoipa::path(delete, path = "/users/{id}", tag = "users",
-    params(("id" = Uuid, Path, description = "The user"), IfMatchHeader, WriteHeaders),
+    params(("id" = Uuid, Path, description = "The user"), Precondition, WriteHeaders),
     responses(
         (status = 202, description = "Accepted: the user is gone here, and others will learn of it", body = Accepted,
             headers(("Location" = String, description = "The task"))),
         (status = 200, description = "Ended in the time of `Prefer: wait=N`; `state` tells how", body = Accepted,
             headers(("Location" = String, description = "The task"), ("Preference-Applied" = String, description = "wait=N"))),
+        (status = 403, description = "It is another user", body = Problem, content_type = Problem::MEDIA_TYPE),
         (status = 404, description = "There is no such user", body = Problem, content_type = Problem::MEDIA_TYPE),
         (status = 412, description = "The version is another one", body = Problem, content_type = Problem::MEDIA_TYPE),
+        (status = 422, description = "A header is wrong, or the Idempotency-Key was used for another request", body = Problem, content_type = Problem::MEDIA_TYPE),
         (status = 503, description = "Not now", body = Problem, content_type = Problem::MEDIA_TYPE),
     ))]
 async fn delete(
     State(app): State<App>,
     Path(id): Path<Uuid>,
-    Precondition(if_match): Precondition,
+    precondition: Precondition,
     caller: Caller,
 ) -> ApiResult<Response> {
+    caller.may_act_for(id)?;
     let wish = Wish {
         message: envelope::<UserDeleted>(),
         subject: format!("user {id}"),
         operation: "DELETE /users/{id}",
         request: &id,
         answer: Accepted::new("the user is deleted").user(id),
-        change: UserChange::Delete { id, if_match },
+        change: UserChange::Delete { id, precondition },
     };
-    accept(&app, &app.users, caller, wish).await
+    let accepted = accept(&app, &app.users, caller, wish).await?;
+    // The user's sessions have ended with the user: others are to know at once.
+    app.auth.wake();
+    Ok(accepted)
 }

@@ -26,6 +26,18 @@ enum Job {
     Keep(SecretString, oneshot::Sender<Result<String, String>>),
     /// A hash by which the same password is recognised later, as costly to guess from as the one that is kept.
     Recognise(SecretString, [u8; 32], oneshot::Sender<Result<String, String>>),
+    /// Whether it is the password whose hash is kept, if there is one.
+    Verify(SecretString, Option<String>, oneshot::Sender<Result<bool, String>>),
+}
+
+impl Job {
+    /// Whoever asked may have left: then there is nothing to do.
+    fn is_abandoned(&self) -> bool {
+        match self {
+            Self::Keep(_, reply) | Self::Recognise(_, _, reply) => reply.is_closed(),
+            Self::Verify(_, _, reply) => reply.is_closed(),
+        }
+    }
 }
 
 impl Hasher {
@@ -56,7 +68,13 @@ impl Hasher {
         self.run(|reply| Job::Recognise(password.clone(), salt, reply)).await
     }
 
-    async fn run(&self, job: impl FnOnce(oneshot::Sender<Result<String, String>>) -> Job) -> ApiResult<String> {
+    /// Whether this is the password whose hash is kept. Where there is none the answer is no, at the same cost, so that
+    /// nobody learns from it who has a password here.
+    pub(crate) async fn verify(&self, password: &SecretString, kept: Option<String>) -> ApiResult<bool> {
+        self.run(|reply| Job::Verify(password.clone(), kept, reply)).await
+    }
+
+    async fn run<T>(&self, job: impl FnOnce(oneshot::Sender<Result<T, String>>) -> Job) -> ApiResult<T> {
         let (reply, hash) = oneshot::channel();
         self.0.try_send(job(reply)).map_err(|_| {
             metrics::counter!("producer_refused_total", "lane" => "users", "reason" => "hashing").increment(1);
@@ -79,27 +97,43 @@ fn work(argon2: &Argon2<'_>, jobs: &Mutex<mpsc::Receiver<Job>>) {
         });
         let Some(job) = job else { return };
         memory.resize(argon2.params().block_count(), Block::default());
+        if job.is_abandoned() {
+            continue;
+        }
         match job {
-            // Whoever asked may have left: then there is nothing to do.
-            Job::Keep(_, reply) | Job::Recognise(_, _, reply) if reply.is_closed() => {}
             Job::Keep(password, reply) => {
                 let _ = reply.send(hash_to_keep(argon2, &password, &mut memory).map_err(|error| error.to_string()));
             }
             Job::Recognise(password, salt, reply) => {
                 let mut hash = [0; 32];
-                let password = password.expose_secret().as_bytes();
-                let hashed = argon2.hash_password_into_with_memory(password, &salt, &mut hash, &mut memory);
+                let hashed = hash_into(&mut hash, argon2, &password, &salt, &mut memory);
                 let _ = reply.send(hashed.map(|()| hex(&hash)).map_err(|error| error.to_string()));
+            }
+            Job::Verify(password, kept, reply) => {
+                let verified = verify(argon2, &password, kept.as_deref(), &mut memory);
+                let _ = reply.send(verified.map_err(|error| error.to_string()));
             }
         }
     }
+}
+
+/// All the work there is, counted.
+fn hash_into(
+    hash: &mut [u8],
+    argon2: &Argon2<'_>,
+    password: &SecretString,
+    salt: &[u8],
+    memory: &mut [Block],
+) -> argon2::Result<()> {
+    metrics::counter!("producer_passwords_hashed_total").increment(1);
+    argon2.hash_password_into_with_memory(password.expose_secret().as_bytes(), salt, hash, memory)
 }
 
 /// The PHC string of a password under a new salt, as argon2 itself would make it with memory of its own.
 fn hash_to_keep(argon2: &Argon2<'_>, password: &SecretString, memory: &mut [Block]) -> anyhow::Result<String> {
     let salt = Salt::generate();
     let mut hash = [0; Params::DEFAULT_OUTPUT_LEN];
-    argon2.hash_password_into_with_memory(password.expose_secret().as_bytes(), &salt, &mut hash, memory)?;
+    hash_into(&mut hash, argon2, password, &salt, memory)?;
     let kept = PasswordHash {
         algorithm: Algorithm::Argon2id.ident(),
         version: Some(Version::V0x13.into()),
@@ -108,6 +142,27 @@ fn hash_to_keep(argon2: &Argon2<'_>, password: &SecretString, memory: &mut [Bloc
         hash: Some(Output::new(&hash)?),
     };
     Ok(kept.to_string())
+}
+
+/// Hashes with the parameters and the salt of the hash that is kept, or for nothing with those of a new one.
+fn verify(
+    argon2: &Argon2<'_>,
+    password: &SecretString,
+    kept: Option<&str>,
+    memory: &mut Vec<Block>,
+) -> anyhow::Result<bool> {
+    let kept = kept.map(PasswordHash::new).transpose()?;
+    let (params, salt, wanted) = match &kept {
+        Some(kept) => (Params::try_from(kept)?, kept.salt, kept.hash),
+        None => (argon2.params().clone(), Some(Salt::new(&[0; 16])?), Some(Output::new(&[0; 32])?)),
+    };
+    let (salt, wanted) = salt.zip(wanted).context("the hash that is kept is not complete")?;
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    memory.resize(argon2.params().block_count(), Block::default());
+    let mut hash = vec![0; wanted.len()];
+    hash_into(&mut hash, &argon2, password, &salt, memory)?;
+    // Compared in constant time.
+    Ok(Output::new(&hash)? == wanted && kept.is_some())
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -120,15 +175,18 @@ mod tests {
 
     use super::*;
 
-    fn hasher(threads: usize, queue: usize) -> Hasher {
-        let args = HashingArgs {
+    fn args(threads: usize, queue: usize) -> HashingArgs {
+        HashingArgs {
             hashing_threads: Some(threads),
             hashing_queue: queue,
             argon2_memory_kib: 8,
             argon2_passes: 1,
             argon2_lanes: 1,
-        };
-        Hasher::start(&args).unwrap()
+        }
+    }
+
+    fn hasher(threads: usize, queue: usize) -> Hasher {
+        Hasher::start(&args(threads, queue)).unwrap()
     }
 
     #[tokio::test]
@@ -141,6 +199,19 @@ mod tests {
         // By the library's own verifier.
         Argon2::default().verify_password(b"correct horse", one.as_str()).unwrap();
         assert!(Argon2::default().verify_password(b"wrong horse", one.as_str()).is_err());
+    }
+
+    #[tokio::test]
+    async fn only_the_password_that_was_hashed_is_verified_also_after_the_parameters_have_changed() {
+        let kept = hasher(1, 4).hash(&"correct horse".into()).await.unwrap();
+        let args = HashingArgs { argon2_memory_kib: 16, argon2_passes: 2, ..args(1, 4) };
+        let hasher = Hasher::start(&args).unwrap();
+        assert!(hasher.verify(&"correct horse".into(), Some(kept.clone())).await.unwrap());
+        assert!(!hasher.verify(&"wrong horse".into(), Some(kept)).await.unwrap());
+        assert!(!hasher.verify(&"correct horse".into(), None).await.unwrap());
+        assert_eq!(hasher.verify(&"a".into(), Some("$argon2id$".to_owned())).await.unwrap_err().status(), 500);
+        // A thread that has hashed with other parameters goes on with its own.
+        assert!(hasher.hash(&"correct horse".into()).await.unwrap().starts_with("$argon2id$v=19$m=16,t=2,p=1$"));
     }
 
     #[tokio::test]

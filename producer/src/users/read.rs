@@ -4,15 +4,15 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use service::http::{Json, Path, Problem, Query};
+use service::auth::MaybeIdentity;
+use service::http::{Json, Limit, Path, Problem, Query, etag};
 use service::{ApiError, ApiResult};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::precondition::etag;
 use crate::App;
-use crate::page::{self, database};
+use crate::database;
 
 /// A user.
 #[derive(Debug, Serialize, ToSchema)]
@@ -59,10 +59,12 @@ pub(super) struct UserPage {
 /// A user.
 #[utoipa::path(get, path = "/users/{id}", tag = "users", params(("id" = Uuid, Path, description = "The user")), responses(
     (status = 200, description = "The user", body = User, headers(("ETag" = String, description = "The version"))),
+    (status = 403, description = "It is another user", body = Problem, content_type = Problem::MEDIA_TYPE),
     (status = 404, description = "There is no such user", body = Problem, content_type = Problem::MEDIA_TYPE),
     (status = 503, description = "Not now", body = Problem, content_type = Problem::MEDIA_TYPE),
 ))]
-pub(super) async fn one(State(app): State<App>, Path(id): Path<Uuid>) -> ApiResult<Response> {
+pub(super) async fn one(State(app): State<App>, identity: MaybeIdentity, Path(id): Path<Uuid>) -> ApiResult<Response> {
+    identity.may_act_for(id)?;
     let user = sqlx::query_as!(
         User,
         r#"SELECT id AS user_id, name AS "name!", email AS "email!", version, created_at, updated_at
@@ -71,7 +73,7 @@ pub(super) async fn one(State(app): State<App>, Path(id): Path<Uuid>) -> ApiResu
     )
     .fetch_optional(&app.reads)
     .await
-    .map_err(database)?
+    .map_err(database::failed)?
     .ok_or_else(|| ApiError::not_found("there is no user with this id"))?;
     let tag = HeaderValue::try_from(etag(user.version)).expect("digits in quotes make a valid header");
     Ok(([(header::ETAG, tag)], Json(user)).into_response())
@@ -80,11 +82,17 @@ pub(super) async fn one(State(app): State<App>, Path(id): Path<Uuid>) -> ApiResu
 /// Users, in the order they were created.
 #[utoipa::path(get, path = "/users", tag = "users", params(Page), responses(
     (status = 200, description = "A page of users", body = UserPage),
+    (status = 403, description = "Only an admin may see all", body = Problem, content_type = Problem::MEDIA_TYPE),
     (status = 422, description = "A parameter is wrong", body = Problem, content_type = Problem::MEDIA_TYPE),
     (status = 503, description = "Not now", body = Problem, content_type = Problem::MEDIA_TYPE),
 ))]
-pub(super) async fn list(State(app): State<App>, Query(page): Query<Page>) -> ApiResult<Json<UserPage>> {
-    let limit = page::limit(page.limit)?;
+pub(super) async fn list(
+    State(app): State<App>,
+    identity: MaybeIdentity,
+    Query(page): Query<Page>,
+) -> ApiResult<Json<UserPage>> {
+    identity.is_admin()?;
+    let limit = Limit::of(page.limit)?;
     // Ids are UUIDs of version 7, which sort by the time they were made.
     let mut users = sqlx::query_as!(
         User,
@@ -95,7 +103,7 @@ pub(super) async fn list(State(app): State<App>, Query(page): Query<Page>) -> Ap
     )
     .fetch_all(&app.reads)
     .await
-    .map_err(database)?;
+    .map_err(database::failed)?;
     let next = limit.cut(&mut users).map(|user| user.user_id);
     Ok(Json(UserPage { users, next }))
 }

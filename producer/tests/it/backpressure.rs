@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use serde_json::json;
 
-use crate::support::{Ask, World, producer, user};
+use crate::support::{Ask, World, user};
 
 #[tokio::test]
 async fn a_full_backlog_refuses_writes_until_it_drains() {
@@ -12,7 +12,7 @@ async fn a_full_backlog_refuses_writes_until_it_drains() {
     let proxy = testkit::proxy(world.rabbit.url()).await;
     proxy.cut().await;
     let bounded = ["--outbox-max-backlog=5"];
-    let producer = producer(world.postgres.url(), &proxy.url_for(world.rabbit.url()), &bounded).await;
+    let producer = world.producer_at(world.postgres.url(), &proxy.url_for(world.rabbit.url()), &bounded).await;
     let accepted = Cell::new(0);
     let full = testkit::eventually("writes are refused", async || {
         let answer = producer.get("/").answer().await;

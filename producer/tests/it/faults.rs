@@ -1,37 +1,10 @@
 //! Whatever is killed or cut off: what was accepted has its effect once, what was not has none.
 
-use std::time::Duration;
-
-use reqwest::{Client, RequestBuilder};
 use sqlx::postgres::PgPool;
-use testkit::{Program, eventually, free_port};
+use testkit::eventually;
 
-use crate::support::{Ask, World, producer, record};
-
-/// The producer as it is shipped, in a process that can be killed.
-struct Shipped {
-    program: Program,
-    base: String,
-}
-
-impl Shipped {
-    async fn start(world: &World) -> Self {
-        let base = format!("http://127.0.0.1:{}", free_port());
-        let program = Program::cargo_bin("producer")
-            .env("LISTEN", base.trim_start_matches("http://"))
-            .env("DATABASE_URL", world.postgres.url())
-            .env("AMQP_URL", world.rabbit.url())
-            .start()
-            .await;
-        program.wait_ready(&format!("{base}/ready")).await;
-        Self { program, base }
-    }
-
-    fn insert(&self, srn: &str, key: &str) -> RequestBuilder {
-        let client = Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().expect("a plain client");
-        client.post(format!("{}/records", self.base)).header("idempotency-key", key).json(&record(srn))
-    }
-}
+use crate::shipped::Shipped;
+use crate::support::{Ask, World};
 
 /// Waits until a session of somebody else waits for a lock of this database.
 async fn until_blocked(pool: &PgPool) {
@@ -71,7 +44,7 @@ async fn a_producer_killed_before_the_commit_leaves_nothing_behind() {
 async fn a_connection_cut_during_the_commit_is_told_apart_by_the_key() {
     let world = World::new().await;
     let proxy = testkit::proxy(world.postgres.url()).await;
-    let producer = producer(&proxy.url_for(world.postgres.url()), world.rabbit.url(), &[]).await;
+    let producer = world.producer_at(&proxy.url_for(world.postgres.url()), world.rabbit.url(), &[]).await;
     // A commit that waits: this is run when all else is done.
     sqlx::raw_sql(
         "CREATE FUNCTION wait_at_commit() RETURNS trigger LANGUAGE plpgsql AS
@@ -116,7 +89,7 @@ async fn without_a_broker_writes_are_accepted_and_flow_later() {
     let world = World::new().await;
     let proxy = testkit::proxy(world.rabbit.url()).await;
     proxy.cut().await;
-    let producer = producer(world.postgres.url(), &proxy.url_for(world.rabbit.url()), &[]).await;
+    let producer = world.producer_at(world.postgres.url(), &proxy.url_for(world.rabbit.url()), &[]).await;
     let task = producer.insert("A1").answer().await.expect(202).task();
     assert_eq!(producer.task(&task).await["state"], "accepted");
     let health = producer.get("/health").answer().await.expect(200).json();
@@ -135,7 +108,7 @@ async fn without_a_broker_writes_are_accepted_and_flow_later() {
 async fn without_postgres_writes_are_refused_until_it_is_back() {
     let world = World::new().await;
     let proxy = testkit::proxy(world.postgres.url()).await;
-    let producer = producer(&proxy.url_for(world.postgres.url()), world.rabbit.url(), &[]).await;
+    let producer = world.producer_at(&proxy.url_for(world.postgres.url()), world.rabbit.url(), &[]).await;
     producer.insert("A1").answer().await.expect(202);
     proxy.cut().await;
     producer.insert("A2").answer().await.expect(503);

@@ -1,5 +1,7 @@
 //! The producer on a real Postgres and a real RabbitMQ, asked over HTTP.
 
+mod answered;
+mod auth;
 mod backpressure;
 mod faults;
 mod idempotency;
@@ -9,6 +11,7 @@ mod reading;
 mod reconciling;
 mod records;
 mod settings;
+mod shipped;
 mod support;
 mod tasks;
 mod users;

@@ -6,7 +6,7 @@ use messaging::{Answer, Broker, Delivery, Failure};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Ask, World, producer};
+use crate::support::{Ask, World};
 
 /// A consumer with so many records, which fails after some of them if it is told to.
 struct Records {
@@ -136,7 +136,7 @@ async fn without_a_broker_what_needs_an_answer_is_unavailable() {
     let world = World::new().await;
     let proxy = testkit::proxy(world.rabbit.url()).await;
     proxy.cut().await;
-    let producer = producer(world.postgres.url(), &proxy.url_for(world.rabbit.url()), &[]).await;
+    let producer = world.producer_at(world.postgres.url(), &proxy.url_for(world.rabbit.url()), &[]).await;
     for path in ["/health_check?message=hello", "/records", "/read_database"] {
         let down = producer.get(path).answer().await.expect(503);
         assert_eq!(down.header("retry-after"), "1");

@@ -6,20 +6,23 @@ use std::time::Duration;
 use clap::Parser;
 use contracts::tasks::{StepReport, StepState, TaskProgressed};
 use messaging::{Broker, Settings};
-use producer::{Config, Running, start};
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use producer::{Config, start};
+use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
-use testkit::{TestPostgres, TestRabbit, eventually};
+use service::Running;
+use testkit::{TestPostgres, TestRabbit, TestRedis, eventually};
 use time::OffsetDateTime;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
+
+pub(crate) use crate::answered::{Answered, Ask};
 
 /// What a producer works with.
 pub(crate) struct World {
     pub(crate) postgres: TestPostgres,
     pub(crate) rabbit: TestRabbit,
+    pub(crate) redis: TestRedis,
 }
 
 /// A producer, and a client of it.
@@ -29,23 +32,25 @@ pub(crate) struct Producer {
     base: String,
 }
 
-/// An answer that was read to its end.
-#[derive(Debug)]
-pub(crate) struct Answered {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: reqwest::header::HeaderMap,
-    pub(crate) body: String,
-}
-
 impl World {
     pub(crate) async fn new() -> Self {
-        let (postgres, rabbit) = tokio::join!(testkit::postgres(), testkit::rabbitmq());
-        Self { postgres, rabbit }
+        let (postgres, rabbit, redis) = tokio::join!(testkit::postgres(), testkit::rabbitmq(), testkit::redis());
+        Self { postgres, rabbit, redis }
     }
 
     /// A producer with settings of its own beside the usual ones.
     pub(crate) async fn producer_with(&self, arguments: &[&str]) -> Producer {
-        producer(self.postgres.url(), self.rabbit.url(), arguments).await
+        self.producer_at(self.postgres.url(), self.rabbit.url(), arguments).await
+    }
+
+    /// A producer that reaches its servers at other addresses.
+    pub(crate) async fn producer_at(&self, postgres: &str, rabbit: &str, arguments: &[&str]) -> Producer {
+        producer(postgres, rabbit, self.redis.url(), arguments).await
+    }
+
+    /// A producer that reaches Redis at another address.
+    pub(crate) async fn producer_with_redis_at(&self, redis: &str) -> Producer {
+        producer(self.postgres.url(), self.rabbit.url(), redis, &[]).await
     }
 
     pub(crate) async fn producer(&self) -> Producer {
@@ -104,7 +109,7 @@ impl World {
 }
 
 /// A producer on these servers. Hashing is cheap, and everything is tried often.
-pub(crate) async fn producer(postgres: &str, rabbit: &str, arguments: &[&str]) -> Producer {
+async fn producer(postgres: &str, rabbit: &str, redis: &str, arguments: &[&str]) -> Producer {
     let usual = [
         "producer",
         "--listen=127.0.0.1:0",
@@ -114,6 +119,8 @@ pub(crate) async fn producer(postgres: &str, rabbit: &str, arguments: &[&str]) -
         postgres,
         "--amqp-url",
         rabbit,
+        "--redis-url",
+        redis,
     ];
     let config = Config::try_parse_from(usual.iter().chain(arguments)).expect("the test's settings are right");
     let running = start(config, CancellationToken::new()).await.expect("a producer can be started");
@@ -191,52 +198,4 @@ pub(crate) fn record(srn: &str) -> Value {
 
 pub(crate) fn user(email: &str) -> Value {
     json!({ "name": "Ada Lovelace", "email": email, "password": "correct horse" })
-}
-
-/// Sends a request and reads its answer.
-pub(crate) trait Ask {
-    async fn answer(self) -> Answered;
-}
-
-impl Ask for RequestBuilder {
-    async fn answer(self) -> Answered {
-        let response: Response = self.send().await.expect("the producer answers");
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = response.text().await.expect("the answer ends in order");
-        Answered { status, headers, body }
-    }
-}
-
-impl Answered {
-    /// The same answer, which must have this status.
-    #[track_caller]
-    pub(crate) fn expect(self, status: u16) -> Self {
-        assert_eq!(self.status.as_u16(), status, "{}", self.body);
-        self
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("not JSON ({error}): {}", self.body))
-    }
-
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().expect("headers are text"))
-    }
-
-    /// The id of the task that was made.
-    #[track_caller]
-    pub(crate) fn task(&self) -> String {
-        let id: Uuid = self.json()["task_id"].as_str().unwrap_or_default().parse().expect("an answer names its task");
-        id.to_string()
-    }
-
-    /// A problem, without what differs each time.
-    #[track_caller]
-    pub(crate) fn problem(&self) -> Value {
-        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.body);
-        let mut problem = self.json();
-        assert!(problem["instance"].is_string(), "{problem}");
-        problem.as_object_mut().expect("a problem is an object").remove("instance");
-        problem
-    }
 }
