@@ -10,7 +10,7 @@ use clap::{Parser, ValueEnum};
 #[derive(Clone, Debug, Parser)]
 #[command(name = "bench")]
 pub(crate) struct Args {
-    /// About two minutes instead of ten: fewer and shorter rounds.
+    /// About four minutes instead of fifteen: fewer and shorter rounds.
     #[arg(long)]
     pub(crate) quick: bool,
 
@@ -30,7 +30,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FOLDER")]
     pub(crate) data: Option<PathBuf>,
 
-    /// Takes producer and consumer as they were built before.
+    /// Takes the programs as they were built before.
     #[arg(long)]
     pub(crate) no_build: bool,
 
@@ -49,6 +49,7 @@ pub(crate) enum Name {
     Users,
     Relay,
     Backlog,
+    Gateway,
 }
 
 impl Name {
@@ -61,6 +62,7 @@ impl Name {
             Self::Users => "users",
             Self::Relay => "relay",
             Self::Backlog => "backlog",
+            Self::Gateway => "gateway",
         }
     }
 }
@@ -130,6 +132,8 @@ impl Plan {
             Name::Users => self.round * 4 * rounds,
             Name::Relay => (self.perftest * 2 + Duration::from_secs(self.relayed / 6_000)) * rounds,
             Name::Backlog => Duration::from_secs((self.backlog + 4 * self.steady) / 12_000),
+            // Three ways, two routes, closed and open loop.
+            Name::Gateway => self.trial * 6 + self.round * 12 * rounds,
         }
     }
 }

@@ -36,6 +36,11 @@ impl Cpu {
         result
     }
 
+    /// What a process used, in seconds.
+    pub(crate) fn seconds_of(&self, process: &str) -> f64 {
+        self.used.get(process).copied().unwrap_or(0) as f64 / rustix::param::clock_ticks_per_second() as f64
+    }
+
     /// Like `producer 91 %, postgres 60 %`: of one core each, the busiest first.
     pub(crate) fn words(&self) -> String {
         let per_second = rustix::param::clock_ticks_per_second() as f64;

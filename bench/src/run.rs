@@ -27,7 +27,7 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
 
     let mut progress = Progress::new(START + wanted.iter().map(|name| plan.expected(*name)).sum::<Duration>());
     progress.part("start", START);
-    progress.now("building producer and consumer, starting servers");
+    progress.now("building the programs, starting servers");
     let stage = Stage::start(args).await?;
     machine.sync_ms = stage.sync_floor().await?;
     let others = Others::watch(&stage);

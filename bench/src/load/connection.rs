@@ -7,8 +7,8 @@ use anyhow::Context;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
-use hyper::{Method, Request, Uri};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
@@ -23,6 +23,8 @@ pub(crate) enum Requests {
     Users(String),
     /// `GET /send`.
     Texts,
+    /// `GET` of one thing, with a token if it needs one.
+    Read { uri: Uri, authorization: Option<HeaderValue> },
 }
 
 impl Requests {
@@ -36,6 +38,15 @@ impl Requests {
             Self::Records(_) => (Method::POST, Uri::from_static("/records")),
             Self::Users(_) => (Method::POST, Uri::from_static("/user")),
             Self::Texts => (Method::GET, Uri::from_static("/send?msg=how+long+does+this+take")),
+            Self::Read { uri, .. } => (Method::GET, uri.clone()),
+        }
+    }
+
+    /// How each is answered.
+    fn answer(&self) -> StatusCode {
+        match self {
+            Self::Records(_) | Self::Users(_) | Self::Texts => StatusCode::ACCEPTED,
+            Self::Read { .. } => StatusCode::OK,
         }
     }
 
@@ -48,7 +59,7 @@ impl Requests {
             Self::Users(load) => {
                 format!(r#"{{"name":"Ada","email":"{load}-{index}@example.org","password":"correct horse"}}"#).into()
             }
-            Self::Texts => Bytes::new(),
+            Self::Texts | Self::Read { .. } => Bytes::new(),
         }
     }
 }
@@ -79,6 +90,9 @@ impl Connection {
         if self.method == Method::POST {
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
+        if let Requests::Read { authorization: Some(authorization), .. } = &*self.requests {
+            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
+        }
         request
     }
 
@@ -93,7 +107,7 @@ impl Connection {
         while let Some(frame) = body.frame().await {
             frame?;
         }
-        anyhow::ensure!(status == 202, "answered with {status}");
+        anyhow::ensure!(status == self.requests.answer(), "answered with {status}");
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 mod accept;
 mod backlog;
 mod flow;
+mod gateway;
 mod held_snapshot;
 mod idle_memory;
 mod outbox;
@@ -11,6 +12,7 @@ mod relay;
 mod users;
 mod visible;
 mod watch;
+mod ways;
 
 use std::time::Duration;
 
@@ -66,6 +68,7 @@ impl Bench {
             Name::Users => users::measure(self).await,
             Name::Relay => relay::measure(self).await,
             Name::Backlog => backlog::measure(self).await,
+            Name::Gateway => gateway::measure(self).await,
         }
     }
 

@@ -1,6 +1,8 @@
-//! What is measured: five servers and two programs of its own, started here, gone at the end.
+//! What is measured: five servers and Warren's programs, started here, gone at the end.
 
+mod databases;
 mod folder;
+mod further;
 mod http;
 mod process;
 mod programs;
@@ -17,10 +19,11 @@ use anyhow::Context;
 use hyper::Method;
 use rustix::process::Signal;
 use sqlx::Connection;
-use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgPool, PgPoolOptions};
 use tokio::time::{Instant, sleep};
 
+use databases::{postgres_at, records_at};
+pub(crate) use further::User;
 pub(crate) use process::Process;
 use programs::PROGRAMS;
 use reaper::Reaper;
@@ -30,8 +33,6 @@ use crate::args::Args;
 use crate::beside::disk;
 
 const START_LIMIT: Duration = Duration::from_secs(120);
-/// How long all that was accepted may take to have its effect.
-const SETTLE_LIMIT: Duration = Duration::from_secs(120);
 
 /// Whether the producer can reach its broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub(crate) enum BrokerIs {
 /// Servers and programs that run.
 pub(crate) struct Stage {
     // Dropped in this order: the programs, the servers, then the reaper, which removes the folder.
+    /// What was started for one measurement.
+    further: Vec<Process>,
     producer: Option<Process>,
     consumer: Process,
     pub(crate) postgres: Server,
@@ -51,6 +54,9 @@ pub(crate) struct Stage {
     mongo: Server,
     redis: Server,
     producer_port: u16,
+    /// Where the producer registers, once there is one.
+    registry: Option<SocketAddr>,
+    ports: Ports,
     /// A port nobody listens on.
     nowhere: u16,
     pub(crate) folder: PathBuf,
@@ -85,7 +91,7 @@ impl Stage {
             ("AMQP_URL", amqp(rabbitmq.port)),
             ("MYSQL_URL", format!("mysql://{NAME}:{NAME}@127.0.0.1:{}/{NAME}", mariadb.port)),
             ("MONGODB_URL", format!("mongodb://127.0.0.1:{}/?directConnection=true", mongo.port)),
-            ("REDIS_URL", format!("redis://127.0.0.1:{}", redis.port)),
+            ("REDIS_URL", redis_at(redis.port)),
             ("LISTEN", address(consumer_port).to_string()),
             ("RETRY_BASE", "0.5".to_owned()),
             ("RETRY_ATTEMPTS", "60".to_owned()),
@@ -93,6 +99,7 @@ impl Stage {
         let command = programs::command("consumer", &settings)?;
         let consumer = Process::start("consumer", command, &folder, Signal::KILL, &reaper)?;
         let mut stage = Self {
+            further: Vec::new(),
             producer: None,
             consumer,
             postgres,
@@ -101,6 +108,8 @@ impl Stage {
             mongo,
             redis,
             producer_port,
+            registry: None,
+            ports,
             nowhere,
             folder,
             reaper,
@@ -119,6 +128,8 @@ impl Stage {
         let settings = [
             ("DATABASE_URL", self.postgres_url(NAME)),
             ("AMQP_URL", amqp(amqp_port)),
+            ("REDIS_URL", self.redis_url()),
+            ("REGISTRY_URL", self.registry.map(|at| format!("http://{at}")).unwrap_or_default()),
             ("LISTEN", self.producer().to_string()),
         ];
         let command = programs::command("producer", &settings)?;
@@ -141,12 +152,18 @@ impl Stage {
     /// All that runs, for accounts of memory and time.
     pub(crate) fn processes(&self) -> Vec<&Process> {
         let servers = [&self.postgres, &self.rabbitmq, &self.mariadb, &self.mongo, &self.redis];
-        self.producer.iter().chain([&self.consumer]).chain(servers.map(|server| &server.process)).collect()
+        let programs = self.producer.iter().chain([&self.consumer]).chain(&self.further);
+        programs.chain(servers.map(|server| &server.process)).collect()
     }
 
     /// The process of this name.
     pub(crate) fn process(&self, name: &str) -> anyhow::Result<&Process> {
         self.processes().into_iter().find(|process| process.name() == name).with_context(|| format!("no {name} runs"))
+    }
+
+    /// Where Redis is.
+    fn redis_url(&self) -> String {
+        redis_at(self.redis.port)
     }
 
     /// Where RabbitMQ is.
@@ -167,50 +184,9 @@ impl Stage {
     /// Deletes a queue with all that is in it.
     pub(crate) async fn delete_queue(&self, name: &str) -> anyhow::Result<()> {
         let path = format!("/api/queues/{NAME}/{name}");
-        let status = http::ask(Method::DELETE, self.rabbitmq.http_port, &path).await?;
+        let status = http::ask_rabbitmq(Method::DELETE, self.rabbitmq.http_port, &path).await?;
         anyhow::ensure!(status.is_success() || status == 404, "deleting the queue {name} was answered with {status}");
         Ok(())
-    }
-
-    /// A new database beside the producer's, on the same server; what was there under this name is gone.
-    pub(crate) async fn fresh_database(&self, name: &'static str) -> anyhow::Result<PgPool> {
-        for statement in ["DROP DATABASE IF EXISTS ", "CREATE DATABASE "] {
-            let statement = format!("{statement}{name}");
-            sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&self.database).await?;
-        }
-        let options = postgres_at(self.postgres.port, name);
-        Ok(PgPoolOptions::new().max_connections(4).connect_with(options).await?)
-    }
-
-    /// Waits until all that was accepted has had its effect, and writes the database's dirty pages, so that each
-    /// measurement begins alike.
-    pub(crate) async fn settle(&self) -> anyhow::Result<()> {
-        let deadline = Instant::now() + SETTLE_LIMIT;
-        loop {
-            let open: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM tasks WHERE outcome IS NULL)")
-                .fetch_one(&self.database)
-                .await?;
-            if !open {
-                break;
-            }
-            anyhow::ensure!(
-                Instant::now() < deadline,
-                "what was accepted had not all had its effect after two minutes"
-            );
-            sleep(Duration::from_millis(100)).await;
-        }
-        sqlx::raw_sql("CHECKPOINT").execute(&self.database).await?;
-        Ok(())
-    }
-
-    /// A session of its own in the producer's database.
-    pub(crate) async fn session(&self) -> anyhow::Result<PgConnection> {
-        Ok(PgConnection::connect_with(&postgres_at(self.postgres.port, NAME)).await?)
-    }
-
-    /// A connection of its own to the table of records.
-    pub(crate) async fn records(&self) -> anyhow::Result<MySqlConnection> {
-        Ok(records_at(self.mariadb.port).await?)
     }
 
     /// A tool that runs against the servers, known to the reaper while it does.
@@ -219,17 +195,12 @@ impl Stage {
     }
 }
 
-fn postgres_at(port: u16, database: &str) -> PgConnectOptions {
-    PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(port).username(NAME).password(NAME).database(database)
-}
-
-async fn records_at(port: u16) -> sqlx::Result<MySqlConnection> {
-    let options = MySqlConnectOptions::new().host("127.0.0.1").port(port).username(NAME).password(NAME).database(NAME);
-    MySqlConnection::connect_with(&options).await
-}
-
 fn amqp(port: u16) -> String {
     format!("amqp://{NAME}:{NAME}@127.0.0.1:{port}/{NAME}")
+}
+
+fn redis_at(port: u16) -> String {
+    format!("redis://127.0.0.1:{port}")
 }
 
 fn address(port: u16) -> SocketAddr {

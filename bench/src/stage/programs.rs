@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, ensure};
 
 /// What is measured.
-pub(super) const PROGRAMS: [&str; 2] = ["producer", "consumer"];
+pub(super) const PROGRAMS: [&str; 4] = ["producer", "consumer", "registry", "gateway"];
 
 /// Has cargo build them, or see that nothing changed.
 pub(super) fn build() -> anyhow::Result<()> {
@@ -16,7 +16,7 @@ pub(super) fn build() -> anyhow::Result<()> {
         cargo.args(["--package", program]);
     }
     let status = cargo.stdin(Stdio::null()).status().context("running cargo")?;
-    ensure!(status.success(), "cargo could not build {}", PROGRAMS.join(" and "));
+    ensure!(status.success(), "cargo could not build {}", PROGRAMS.join(", "));
     Ok(())
 }
 
