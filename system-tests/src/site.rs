@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use reqwest::header::HeaderMap;
-use reqwest::{Client, RequestBuilder};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::{Client, ClientBuilder, RequestBuilder};
 use serde_json::Value;
 use uuid::Uuid;
 
 /// Longer than any answer may take, `Prefer: wait` included.
 const ANSWER_LIMIT: Duration = Duration::from_secs(45);
+
+/// Shorter than any program keeps a silent connection: or a request would now and then meet one that is being closed.
+const KEPT_IDLE: Duration = Duration::from_secs(5);
 
 /// How many seconds a write is awaited: a busy machine takes its time.
 const WAIT: &str = "wait=30";
@@ -35,9 +38,20 @@ pub struct Answer {
 impl Site {
     /// The site whose producer and consumer are at these base URLs.
     pub fn new(producer: &str, consumer: &str) -> Self {
-        let client = Client::builder().no_proxy().timeout(ANSWER_LIMIT).build();
-        let client = client.expect("a client without TLS needs nothing");
-        Self { producer: producer.to_owned(), consumer: consumer.to_owned(), client }
+        Self { producer: producer.to_owned(), consumer: consumer.to_owned(), client: built(client()) }
+    }
+
+    /// The site as the users of a gateway see it: all goes there.
+    pub fn behind(gateway: &str) -> Self {
+        Self::new(gateway, gateway)
+    }
+
+    /// The same site, asked with this access token.
+    #[must_use]
+    pub fn with_token(&self, token: &str) -> Self {
+        let token = HeaderValue::try_from(format!("Bearer {token}")).expect("a token can be sent in a header");
+        let client = built(client().default_headers(HeaderMap::from_iter([(AUTHORIZATION, token)])));
+        Self { client, ..self.clone() }
     }
 
     /// Reads from the producer, or sends one of the writes that are a GET.
@@ -95,6 +109,14 @@ impl Site {
         })
         .await
     }
+}
+
+fn client() -> ClientBuilder {
+    Client::builder().no_proxy().timeout(ANSWER_LIMIT).pool_idle_timeout(KEPT_IDLE)
+}
+
+fn built(client: ClientBuilder) -> Client {
+    client.build().expect("a client without TLS needs nothing")
 }
 
 /// Sends a request and reads its answer.

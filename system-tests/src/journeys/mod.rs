@@ -1,11 +1,13 @@
 //! Journeys: each is complete in itself, and uses names of its own, so that they can be taken on any site at any time.
 
+mod identity;
 mod older_routes;
 mod records;
 mod tasks;
 mod texts;
 mod users;
 
+pub use identity::a_user_registers_looks_around_and_leaves;
 pub use older_routes::the_older_routes_do_the_same;
 pub use records::a_record_is_inserted_deleted_and_comes_back;
 pub use tasks::{a_task_can_be_followed_to_its_end, told};
@@ -16,7 +18,7 @@ use uuid::Uuid;
 
 use crate::Site;
 
-/// Every journey, one after another.
+/// Every journey that needs no gateway, one after another.
 pub async fn all(site: &Site) {
     a_record_is_inserted_deleted_and_comes_back(site).await;
     a_user_is_created_changed_and_deleted(site).await;

@@ -11,4 +11,5 @@ use crate::project::Project;
 async fn every_journey_works_with_docker_compose() {
     let project = Project::up().await;
     journeys::all(project.site()).await;
+    journeys::a_user_registers_looks_around_and_leaves(project.gateway(), project.site()).await;
 }

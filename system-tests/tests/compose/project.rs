@@ -14,9 +14,11 @@ use uuid::Uuid;
 const UP_LIMIT: Duration = Duration::from_secs(45 * 60);
 
 /// Every port that the file publishes.
-const PORTS: [&str; 9] = [
+const PORTS: [&str; 17] = [
     "PRODUCER_PORT",
     "CONSUMER_PORT",
+    "GATEWAY_PORT",
+    "REGISTRY_PORT",
     "POSTGRES_PORT",
     "MARIADB_PORT",
     "REDIS_PORT",
@@ -24,6 +26,12 @@ const PORTS: [&str; 9] = [
     "RABBITMQ_PORT",
     "RABBITMQ_MANAGEMENT_PORT",
     "RABBITMQ_METRICS_PORT",
+    "OWNERS_PORT",
+    "PRODUCTS_PORT",
+    "ORDERS_PORT",
+    "OWNERS_GRPC_PORT",
+    "PRODUCTS_GRPC_PORT",
+    "ORDERS_GRPC_PORT",
 ];
 
 /// How much of the containers' logs a failure shows.
@@ -34,6 +42,7 @@ pub(crate) struct Project {
     name: String,
     ports: Vec<(&'static str, String)>,
     site: Site,
+    gateway: Site,
 }
 
 impl Project {
@@ -41,8 +50,8 @@ impl Project {
     pub(crate) async fn up() -> Self {
         let ports: Vec<_> = PORTS.into_iter().map(|name| (name, free_port().to_string())).collect();
         let address = |at: usize| format!("http://127.0.0.1:{}", ports[at].1);
-        let site = Site::new(&address(0), &address(1));
-        let project = Self { name: format!("warren-test-{}", Uuid::now_v7().simple()), ports, site };
+        let (site, gateway) = (Site::new(&address(0), &address(1)), Site::behind(&address(2)));
+        let project = Self { name: format!("warren-test-{}", Uuid::now_v7().simple()), ports, site, gateway };
         let up = project.compose(&["up", "--build", "--wait", "--detach"]);
         let mut up = tokio::process::Command::from(up).kill_on_drop(true).spawn().expect("docker is installed");
         let up = timeout(UP_LIMIT, up.wait()).await.unwrap_or_else(|_| Err(Error::from(ErrorKind::TimedOut)));
@@ -52,6 +61,10 @@ impl Project {
 
     pub(crate) fn site(&self) -> &Site {
         &self.site
+    }
+
+    pub(crate) fn gateway(&self) -> &Site {
+        &self.gateway
     }
 
     fn compose(&self, arguments: &[&str]) -> Command {

@@ -2,6 +2,8 @@
 
 mod audit;
 mod broker;
+mod edge;
+mod fuzzing;
 mod journeys;
 mod kills;
 mod leading;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use contracts::topology::queue;
 use futures_util::future::join_all;
 use messaging::RETRY_LADDER;
 use system_tests::Site;
@@ -12,6 +13,18 @@ use crate::server::{Kind, Servers};
 
 /// Long enough for everything that was accepted to have its effect, after the last fault is over.
 const SETTLE_LIMIT: Duration = Duration::from_secs(90);
+
+/// The queues of the programs that a world has. Those of other services fill, and nobody minds.
+const CONSUMED: [&str; 8] = [
+    queue::TASKS,
+    queue::HEALTH_CHECK,
+    queue::INSERT_RECORD,
+    queue::DELETE_RECORD,
+    queue::READ_DATABASE,
+    queue::USER_TASKS,
+    queue::USER_SESSIONS,
+    queue::PRODUCER_TASKS,
+];
 
 /// One of our programs, which may be killed.
 pub(crate) struct Process {
@@ -29,7 +42,7 @@ pub(crate) struct World {
 }
 
 impl Process {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let address = format!("127.0.0.1:{}", free_port());
         let program = Program::cargo_bin(name)
             .env("LISTEN", &address)
@@ -70,6 +83,15 @@ impl Process {
         self.program.kill9().await;
     }
 
+    /// Freezes it: its connections stay open, and nothing answers.
+    pub(crate) fn pause(&self) {
+        self.program.pause();
+    }
+
+    pub(crate) fn resume(&self) {
+        self.program.resume();
+    }
+
     /// Stops it in order; its exit code must be 0.
     pub(crate) async fn stop(&self) {
         assert_eq!(self.program.sigterm().await, 0, "{}", self.program.logs());
@@ -94,6 +116,7 @@ impl Servers {
         Process::new("producer")
             .env("DATABASE_URL", self.url(Kind::Postgres))
             .env("AMQP_URL", self.url(Kind::Rabbitmq))
+            .env("REDIS_URL", self.url(Kind::Redis))
             .env("ARGON2_MEMORY_KIB", "8")
             .env("ARGON2_PASSES", "1")
     }
@@ -130,8 +153,8 @@ impl World {
         Self { producer, consumer, site, counters, servers }
     }
 
-    /// Waits until nothing can happen any more: every task has ended, or is given up because none is heard of, and no queue
-    /// holds anything, dead letters included.
+    /// Waits until nothing can happen any more: every task has ended, or is given up because none is heard of, and none of
+    /// the queues that are consumed holds anything, nor any of the dead letters.
     pub(crate) async fn settled(&self) {
         let postgres = self.servers.postgres();
         eventually_within(SETTLE_LIMIT, "no more is heard of tasks", async || {
@@ -144,8 +167,9 @@ impl World {
         .await;
         let rabbit = self.servers.rabbit();
         let topology = contracts::topology();
-        let work = topology.queues.iter().flat_map(|queue| [queue.name.clone(), queue.dead_letter_name()]);
-        let queues = work.chain(RETRY_LADDER.iter().map(|step| step.name.to_owned()));
+        let work = CONSUMED.iter().map(|queue| (*queue).to_owned());
+        let dead = topology.queues.iter().map(|queue| queue.dead_letter_name());
+        let queues = work.chain(dead).chain(RETRY_LADDER.iter().map(|step| step.name.to_owned()));
         join_all(queues.map(async |queue| {
             let empty = async || (rabbit.queue_depth(&queue).await == 0).then_some(());
             eventually(&format!("the queue {queue} is empty"), empty).await;
