@@ -1,0 +1,59 @@
+//! Owners, the shops whose products are sold: kept in MongoDB, told of by events, read by HTTP and gRPC.
+
+mod admin;
+mod config;
+mod get_owner;
+mod owner;
+mod read;
+mod running;
+mod write;
+
+use axum::Router;
+use service::auth::{self, Verifier};
+use service::documents::Documents;
+use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
+use utoipa_axum::router::OpenApiRouter;
+
+pub use config::Config;
+pub use running::start;
+
+use owner::Owner;
+
+/// What the handlers share. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct App {
+    owners: Documents<Owner>,
+}
+
+/// Routes that need a token.
+fn guarded() -> OpenApiRouter<App> {
+    OpenApiRouter::new().merge(write::router()).merge(admin::router())
+}
+
+/// Routes for everybody.
+fn open() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(description()).merge(read::router())
+}
+
+fn router(app: App, verifier: Verifier) -> Router {
+    let guarded = auth::guard(guarded().with_state(app.clone()).into(), verifier);
+    guarded.merge(Router::from(open().with_state(app)))
+}
+
+/// The API's description.
+pub fn openapi() -> OpenApi {
+    let mut guarded = guarded().into_openapi();
+    auth::describe_strict(&mut guarded);
+    let mut described = open().into_openapi();
+    described.merge(guarded);
+    described
+}
+
+fn description() -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("Warren owners")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some("The shops whose products are sold. Reading is open; whoever writes shows a token."))
+        .build();
+    OpenApiBuilder::new().info(info).build()
+}
