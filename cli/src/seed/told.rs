@@ -1,0 +1,32 @@
+//! What there is now, and what to try next.
+
+use super::Shop;
+use crate::args::AccessArgs;
+
+pub(super) fn tell(shop: &Shop, args: &AccessArgs) {
+    let AccessArgs { url, email, .. } = args;
+    println!("The shop has {} and {}.", count(shop.owners.len(), "owner"), count(shop.products.len(), "product"));
+    let Some(product) = shop.products.first() else { return };
+    println!(
+        r#"
+Try next:
+
+  # what there is to buy
+  curl '{url}/api/products?limit=5'
+
+  # log in, with your own password
+  TOKEN=$(curl -s {url}/auth/login -H 'Content-Type: application/json' \
+    -d '{{"email":"{email}","password":"..."}}' | jq -r .access_token)
+
+  # order two of the first product
+  curl {url}/api/orders -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+    -d '{{"items":[{{"product_id":"{product}","quantity":2}}]}}'
+
+  # see it confirmed
+  curl {url}/api/orders -H "Authorization: Bearer $TOKEN""#
+    );
+}
+
+fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
