@@ -1,9 +1,9 @@
 # The images of Warren's programs:
 #
-#   docker build --target producer .
-#   docker build --target consumer .
+#   docker build --target PROGRAM .
 #
-# `docker compose build` makes them all; `dev` is for docker-compose.dev.yml.
+# with registry, producer, consumer, gateway, owners, products, orders, payments, or warren, the command line.
+# `docker compose --profile cli build` makes them all; `dev` is for docker-compose.dev.yml.
 
 FROM rust:1-slim-bookworm AS toolchain
 WORKDIR /src
@@ -28,8 +28,10 @@ COPY . .
 RUN --mount=type=cache,id=warren-registry,target=/usr/local/cargo/registry \
     --mount=type=cache,id=warren-target,target=/src/target,sharing=locked \
     find . -path ./target -prune -o -type f -exec touch {} + \
-    && cargo build --release --locked -p producer -p consumer \
-    && install -D -t /out target/release/producer target/release/consumer \
+    && cargo build --release --locked -p registry -p producer -p consumer -p gateway \
+        -p owners -p products -p orders -p payments -p warren \
+    && (cd target/release \
+        && install -D -t /out registry producer consumer gateway owners products orders payments warren) \
     && strip --strip-debug /out/*
 
 FROM debian:bookworm-slim AS runtime
@@ -40,6 +42,11 @@ COPY --from=toolchain /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 USER 10001:10001
 STOPSIGNAL SIGTERM
 
+FROM runtime AS registry
+COPY --from=build /out/registry /usr/local/bin/
+EXPOSE 8761
+ENTRYPOINT ["registry"]
+
 FROM runtime AS producer
 COPY --from=build /out/producer /usr/local/bin/
 EXPOSE 8081
@@ -49,3 +56,32 @@ FROM runtime AS consumer
 COPY --from=build /out/consumer /usr/local/bin/
 EXPOSE 8080
 ENTRYPOINT ["consumer"]
+
+FROM runtime AS gateway
+COPY --from=build /out/gateway /usr/local/bin/
+EXPOSE 3000
+ENTRYPOINT ["gateway"]
+
+FROM runtime AS owners
+COPY --from=build /out/owners /usr/local/bin/
+EXPOSE 30000 40000
+ENTRYPOINT ["owners"]
+
+FROM runtime AS products
+COPY --from=build /out/products /usr/local/bin/
+EXPOSE 30001 40001
+ENTRYPOINT ["products"]
+
+FROM runtime AS orders
+COPY --from=build /out/orders /usr/local/bin/
+EXPOSE 30002 40002
+ENTRYPOINT ["orders"]
+
+FROM runtime AS payments
+COPY --from=build /out/payments /usr/local/bin/
+EXPOSE 30003
+ENTRYPOINT ["payments"]
+
+FROM runtime AS warren
+COPY --from=build /out/warren /usr/local/bin/
+ENTRYPOINT ["warren"]

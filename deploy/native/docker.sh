@@ -14,7 +14,8 @@ docker_is_up() { [ -e "$STATE/docker-up" ] && docker_answers; }
 check_docker_ports() {
   local name ours problem=0
   ours=$(compose ps --format '{{.Ports}}' | tr ',' '\n' | sed -nE 's/.*:([0-9]+)->.*/\1/p')
-  for name in "${SERVERS[@]}" management metrics "${PROGRAMS[@]}"; do
+  for name in "${!PORT[@]}"; do
+    [ "$name" != payments ] || continue   # which Docker keeps to itself
     [[ $(dotenv "${PORT_VARIABLE[$name]}") != *-* ]] || continue
     if port_taken "${PORT[$name]}" && ! grep -qx "${PORT[$name]}" <<<"$ours"; then
       say_taken "$name"
@@ -37,13 +38,13 @@ up_docker() {
     die "docker compose did not bring everything up: 'docker compose logs NAME' tells why. './dev up --native' needs no Docker."
   fi
   compose ps
-  use_published_port producer 8081
-  use_published_port consumer 8080
+  use_published_port gateway
+  use_published_port registry
   first_request
 }
 
-# use_published_port NAME PORT: the port of this machine that leads to that of the container.
-use_published_port() { PORT[$1]=$(compose port "$1" "$2" | sed 's/.*://'); }
+# use_published_port NAME: the port of this machine that leads to that of the container.
+use_published_port() { PORT[$1]=$(compose port "$1" "${DEFAULT_PORT[$1]}" | sed 's/.*://'); }
 
 # With every profile, as `down` leaves the containers of others alone.
 down_docker() {

@@ -14,7 +14,7 @@ redis-server       command -v redis-server
 redis-tools        command -v redis-cli
 rabbitmq-server    test -x /usr/lib/rabbitmq/bin/rabbitmq-server
 supervisor         command -v supervisord
-python3-venv       command -v mongod || compgen -G '/usr/lib/python3*/ensurepip'
+python3-venv       compgen -G '/usr/lib/python3*/ensurepip'
 curl               command -v curl
 jq                 command -v jq
 libeatmydata1      compgen -G '/usr/lib/*/libeatmydata.so'
@@ -55,7 +55,7 @@ disable_units() {
   for package in "$@"; do
     case $package in
       mariadb-server) unit=mariadb ;;
-      redis-server | rabbitmq-server | supervisor) unit=$package ;;
+      redis-server | rabbitmq-server | supervisor | nginx) unit=$package ;;
       *) continue ;;
     esac
     as_root systemctl disable "$unit" >/dev/null 2>&1 || true
@@ -90,6 +90,18 @@ apt_install() {
     tail -n 15 "$log" >&2
     die "apt could not install them; all it said is in $log"
   fi
+}
+
+# Only the load generator wants it, to compare the gateway with; without it that one measurement fails, and says why.
+install_nginx() {
+  if [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null; then return 0; fi
+  if ! command -v apt-get >/dev/null || ! can_be_root; then
+    warn "There is no nginx, which the gateway is compared with; apt-get install --no-install-recommends nginx"
+    return 0
+  fi
+  say "Installing by apt: nginx"
+  (apt_install nginx) || exit 1
+  disable_units nginx
 }
 
 installed_so_far() {

@@ -5,7 +5,8 @@ build_programs() {
   local packages=() name
   command -v cargo >/dev/null ||
     die "cargo is not on PATH. Rust (rustup) builds the programs; './dev servers' runs just the servers."
-  for name in "${PROGRAMS[@]}"; do packages+=(-p "$name"); done
+  # Together, as cargo would compile what they share anew for each. `./dev warren` runs the last one.
+  for name in "${PROGRAMS[@]}" warren; do packages+=(-p "$name"); done
   say "Building ${PROGRAMS[*]} (the first time takes minutes)"
   (cd "$ROOT" && cargo build --release --locked "${packages[@]}") || die "The build failed. The servers keep running."
 }
@@ -17,14 +18,24 @@ built_program() { say "${CARGO_TARGET_DIR:-$ROOT/target}/release/$1"; }
 program_environment() {
   local name=$1 variable
   for variable in "${!DOTENV[@]}"; do
-    case $variable in PATH | HOME | LISTEN | LD_*) continue ;; esac
+    case $variable in PATH | HOME | LISTEN | GRPC_LISTEN | ADMIN_* | LD_*) continue ;; esac
     printf '%s=%s\0' "$variable" "$(dotenv "$variable")"
   done | sort -z
-  for variable in RUST_LOG RUST_BACKTRACE; do
+  for variable in RUST_LOG RUST_BACKTRACE ENVIRONMENT JWT_SECRET REGISTRY_TOKEN; do
     [ -z "${!variable:-}" ] || printf '%s=%s\0' "$variable" "${!variable}"
   done
   server_urls | tr '\n' '\0'
+  printf 'REGISTRY_URL=http://127.0.0.1:%s\0' "${PORT[registry]}"
+  # For as long as the registry knows nobody.
+  printf 'SERVICE_URLS=%s\0' "$(urls)"
+  printf 'GRPC_URLS=%s\0' "$(urls -grpc)"
+  if [ "$name" = producer ]; then
+    # The first admin; production refuses this password.
+    printf 'ADMIN_EMAIL=%s\0' "${ADMIN_EMAIL:-${DOTENV[ADMIN_EMAIL]:-admin@example.org}}"
+    printf 'ADMIN_PASSWORD=%s\0' "${ADMIN_PASSWORD:-${DOTENV[ADMIN_PASSWORD]:-warren-admin-password}}"
+  fi
   printf 'LISTEN=127.0.0.1:%s\0' "${PORT[$name]}"
+  [ -z "${PORT[$name-grpc]-}" ] || printf 'GRPC_LISTEN=127.0.0.1:%s\0' "${PORT[$name-grpc]}"
 }
 
 # Copies what is new into the program's folder: a build does not disturb what runs, and the servers' user can read it there
@@ -45,10 +56,11 @@ place_program() {
 }
 
 write_programs_conf() {
-  local name
+  local name priority=1000   # after the servers
   for name in "${PROGRAMS[@]}"; do
     # Longer than the programs' own limit for an orderly stop.
-    program_conf "$name" program TERM 30 "PROGRAM_DIR=$SET_DIR/data/$name"
+    program_conf "$name" program TERM 30 "$priority" "PROGRAM_DIR=$SET_DIR/data/$name"
+    priority=$((priority + 1))
   done >"$SET_DIR/conf.d/programs.conf.new"
   mv "$SET_DIR/conf.d/programs.conf.new" "$SET_DIR/conf.d/programs.conf"
 }

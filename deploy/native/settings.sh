@@ -3,7 +3,9 @@
 # `main` is what ./dev up runs, durable and on the documented ports; `test` is for tests, fast and thrown away.
 
 SERVERS=(postgres mariadb redis mongo rabbitmq)
-PROGRAMS=(producer consumer)
+# In the order of their start; they are stopped the other way round. Ports of gRPC are documented to be where outgoing
+# connections take theirs from (32768 and up): so those programs are first, before anything of ours opens many connections.
+PROGRAMS=(owners products orders payments registry producer consumer gateway)
 
 # dotenv NAME: its value in the environment, else in the file of settings (.env, else .env.example). Read as text, never
 # run: `export`, quotes and comments are understood, ${OTHER} is put in.
@@ -35,14 +37,14 @@ read_dotenv() {
 
 dotenv() { printf '%s\n' "${!1-${DOTENV[$1]-}}"; }
 
-declare -A PORT=() PORT_VARIABLE=() USER_OF=() PASSWORD_OF=() DATABASE_OF=()
+declare -A PORT=() PORT_VARIABLE=() DEFAULT_PORT=() USER_OF=() PASSWORD_OF=() DATABASE_OF=()
 
 # port NAME VARIABLE DEFAULT
 port() {
   local value
   value=$(dotenv "$2")
   value=${value%%-*}   # Docker takes a range; one process needs its first.
-  PORT[$1]=${value:-$3} PORT_VARIABLE[$1]=$2
+  PORT[$1]=${value:-$3} PORT_VARIABLE[$1]=$2 DEFAULT_PORT[$1]=$3
   [[ ${PORT[$1]} =~ ^[1-9][0-9]{0,4}$ && ${PORT[$1]} -le 65535 ]] ||
     die "$2 must be a port number, not '${PORT[$1]}'"
 }
@@ -57,8 +59,17 @@ use_main_set() {
   port rabbitmq RABBITMQ_PORT 5672
   port management RABBITMQ_MANAGEMENT_PORT 15672
   port metrics RABBITMQ_METRICS_PORT 15692
+  port gateway GATEWAY_PORT 3000
+  port registry REGISTRY_PORT 8761
   port producer PRODUCER_PORT 8081
   port consumer CONSUMER_PORT 8080
+  port owners OWNERS_PORT 30000
+  port products PRODUCTS_PORT 30001
+  port orders ORDERS_PORT 30002
+  port payments PAYMENTS_PORT 30003
+  port owners-grpc OWNERS_GRPC_PORT 40000
+  port products-grpc PRODUCTS_GRPC_PORT 40001
+  port orders-grpc ORDERS_GRPC_PORT 40002
   USER_OF=([postgres]=admin [mariadb]=warren [rabbitmq]=user)
   PASSWORD_OF=([postgres]=adminpassword [mariadb]=warren-password [rabbitmq]=password)
   DATABASE_OF=([postgres]=mydatabase [mariadb]=student_records [rabbitmq]=my_vhost)
@@ -86,6 +97,15 @@ server_urls() {
   say "MONGODB_URL=mongodb://127.0.0.1:${PORT[mongo]}/?directConnection=true"
   say "REDIS_URL=redis://127.0.0.1:${PORT[redis]}"
   say "AMQP_URL=amqp://${USER_OF[rabbitmq]}:${PASSWORD_OF[rabbitmq]}@127.0.0.1:${PORT[rabbitmq]}/$vhost"
+}
+
+# urls [SUFFIX]: NAME=URL of each program that has a port of this kind, with commas between them.
+urls() {
+  local name all=()
+  for name in "${PROGRAMS[@]}"; do
+    [ -z "${PORT[$name${1-}]-}" ] || all+=("$name=http://127.0.0.1:${PORT[$name${1-}]}")
+  done
+  (IFS=, && say "${all[*]}")
 }
 
 # The same for tests, and how they run private servers of their own.

@@ -47,10 +47,11 @@ files=conf.d/*.conf
 CONF
 }
 
-# program_conf NAME COMMAND STOP_SIGNAL STOP_SECONDS [VARIABLE=VALUE...]
+# program_conf NAME COMMAND STOP_SIGNAL STOP_SECONDS PRIORITY [VARIABLE=VALUE...]
+# The lower the priority, the earlier it is started and the later it is stopped.
 program_conf() {
-  local name=$1 command=$2 signal=$3 seconds=$4 variable environment=''
-  shift 4
+  local name=$1 command=$2 signal=$3 seconds=$4 priority=$5 variable environment=''
+  shift 5
   for variable in "$@"; do
     environment+=${environment:+,}${variable%%=*}=$(conf_text "${variable#*=}")
   done
@@ -59,6 +60,7 @@ program_conf() {
 [program:$name]
 command=$(conf_text "$ROOT/deploy/native/$command") $name
 environment=$environment
+priority=$priority
 autorestart=true
 startsecs=1
 startretries=20
@@ -80,7 +82,7 @@ write_servers_conf() {
       "SERVER_USER=${USER_OF[$name]-}" "SERVER_PASSWORD=${PASSWORD_OF[$name]-}" "SERVER_DATABASE=${DATABASE_OF[$name]-}")
     [ "$name" != rabbitmq ] ||
       variables+=("SERVER_HTTP_PORT=${PORT[management]}" "SERVER_METRICS_PORT=${PORT[metrics]}")
-    program_conf "$name" server "$(stop_signal "$name")" 40 "${variables[@]}"
+    program_conf "$name" server "$(stop_signal "$name")" 40 999 "${variables[@]}"
   done >"$SET_DIR/conf.d/servers.conf.new"
   mv "$SET_DIR/conf.d/servers.conf.new" "$SET_DIR/conf.d/servers.conf"
 }
@@ -154,7 +156,10 @@ check_ports() {
   table=$(states)
   for name in "$@"; do
     owner=$name
-    case $name in management | metrics) owner=rabbitmq ;; esac
+    case $name in
+      management | metrics) owner=rabbitmq ;;
+      *-grpc) owner=${name%-grpc} ;;
+    esac
     port_taken "${PORT[$name]}" || continue
     pid=$(awk -v name="$owner" '$1 == name { print $3 }' <<<"$table")
     [[ $pid =~ ^[0-9]+$ ]] || pid=$(holder_of "$SET_DIR/data/$owner") || pid=''

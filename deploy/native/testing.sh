@@ -167,6 +167,7 @@ run_tests() {
     while IFS='=' read -r name value; do export "$name=$value"; done < <(test_variables)
     say "ready"
     cargo_tests tests "$STATE/test.log" "${arguments[@]}" --locked --no-fail-fast "$@"
+    if [ $# = 0 ]; then fuzz_apis; else skipped "api fuzzing" "only some tests were asked for"; fi
   else
     could_not_run tests "The servers for tests did not start."
   fi

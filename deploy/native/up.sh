@@ -20,7 +20,7 @@ start_servers() {
 
 up_native() {
   use_main_set
-  check_ports "${SERVERS[@]}" management metrics "${PROGRAMS[@]}"
+  check_ports "${!PORT[@]}"
   install_all
   say "Starting ${SERVERS[*]}; their data is in $SET_DIR/data"
   start_servers
@@ -72,7 +72,7 @@ address_of() {
       ;;
     rabbitmq) server_urls | sed -n 's/^AMQP_URL=//p' ;;
     management) say "http://127.0.0.1:${PORT[management]}  (${USER_OF[rabbitmq]} / ${PASSWORD_OF[rabbitmq]})" ;;
-    *) say "http://127.0.0.1:${PORT[$1]}/api-docs" ;;
+    *) say "http://127.0.0.1:${PORT[$1]}/api-docs${PORT[$1-grpc]:+  (gRPC: 127.0.0.1:${PORT[$1-grpc]})}" ;;
   esac
 }
 
@@ -91,9 +91,24 @@ print_addresses() {
 first_request() {
   say
   say "Try it:"
-  say "  curl -i http://127.0.0.1:${PORT[producer]}/users -H 'Prefer: wait=5' -H 'Content-Type: application/json' \\"
+  say "  curl -i http://127.0.0.1:${PORT[gateway]}/auth/register -H 'Prefer: wait=5' -H 'Content-Type: application/json' \\"
   say "    -d '{\"name\": \"Ada Lovelace\", \"email\": \"ada@example.com\", \"password\": \"correct horse battery\"}'"
-  say "  curl http://127.0.0.1:${PORT[consumer]}/users"
+  say "  curl http://127.0.0.1:${PORT[gateway]}/auth/login -H 'Content-Type: application/json' \\"
+  say "    -d '{\"email\": \"ada@example.com\", \"password\": \"correct horse battery\"}'"
+  say "  curl http://127.0.0.1:${PORT[gateway]}/auth/me -H 'Authorization: Bearer <the access_token of that answer>'"
+  say "  curl http://127.0.0.1:${PORT[registry]}/services"
+  say "  ./dev warren seed && curl http://127.0.0.1:${PORT[gateway]}/api/products"
+}
+
+# The command line, as `./dev up` built it, for what `./dev up` runs.
+warren_native() {
+  local program
+  use_main_set
+  program=$(built_program warren)
+  [ -x "$program" ] || build_programs >&2
+  cd "$ROOT" || return   # for its .env
+  WARREN_URL=http://127.0.0.1:${PORT[gateway]} REGISTRY_URL=http://127.0.0.1:${PORT[registry]} SERVICE_URLS=$(urls) \
+    exec "$program" "$@"
 }
 
 # status_rows: one per thing that should run; false if any of them does not.
