@@ -1,0 +1,67 @@
+//! Products and their stock: kept in MongoDB, told of by events, read by HTTP and gRPC, reserved and bought by orders.
+
+mod admin;
+mod config;
+mod follow;
+mod owners;
+mod parts;
+pub mod product;
+mod products;
+mod read;
+mod request;
+mod running;
+mod search;
+mod serve;
+pub mod stock;
+mod write;
+
+use axum::Router;
+use service::auth::{self, Verifier};
+use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
+use utoipa_axum::router::OpenApiRouter;
+
+pub use config::{Config, Role};
+pub use running::start;
+
+use owners::Owners;
+use products::Products;
+
+/// What the handlers share. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct App {
+    products: Products,
+    owners: Owners,
+}
+
+/// Routes that need a token.
+fn guarded() -> OpenApiRouter<App> {
+    OpenApiRouter::new().merge(write::router()).merge(admin::router())
+}
+
+/// Routes for everybody.
+fn open() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(description()).merge(read::router())
+}
+
+fn router(app: App, verifier: Verifier) -> Router {
+    let guarded = auth::guard(guarded().with_state(app.clone()).into(), verifier);
+    guarded.merge(Router::from(open().with_state(app)))
+}
+
+/// The API's description.
+pub fn openapi() -> OpenApi {
+    let mut guarded = guarded().into_openapi();
+    auth::describe(&mut guarded);
+    let mut described = open().into_openapi();
+    described.merge(guarded);
+    described
+}
+
+fn description() -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("Warren products")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some("Products and their stock. Reading is open; whoever writes shows a token."))
+        .build();
+    OpenApiBuilder::new().info(info).build()
+}

@@ -1,0 +1,21 @@
+//! Products on a real MongoDB and RabbitMQ, asked over HTTP and gRPC.
+
+mod contending;
+mod crashing;
+mod cutting;
+mod events;
+mod following;
+mod grpc;
+mod openapi;
+mod outages;
+mod products;
+mod reserving;
+mod roles;
+mod searching;
+mod selling;
+mod settings;
+mod shelves;
+mod stub;
+mod support;
+mod tokens;
+mod users;
