@@ -50,7 +50,7 @@ async fn a_user_reads_the_own_and_an_admin_all_and_a_wrong_token_nothing() {
         assert_eq!(site.status_with("/users", token).await, all);
         assert_eq!(site.status_with("/messages", token).await, others);
     }
-    for path in [&path, "/users", "/records/A1", "/messages", "/"] {
+    for path in [&path, "/users", "/records/A1", "/messages"] {
         for wrong in ["garbage", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJtZSJ9.", &own[..own.len() - 2]] {
             assert_eq!(site.status_with(path, wrong).await, 401, "{path}");
         }

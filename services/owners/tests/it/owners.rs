@@ -70,5 +70,5 @@ async fn what_cannot_be_an_owner_is_not_found() {
         owners.get(&format!("/v1/owners/{id}")).answer().await.expect(404);
     }
     let nobody: Value = json!({ "owner_id": "0198c5a2-6f6e-7cc3-98b7-8c4e1f7f2b11" });
-    owners.put(&nobody, &grace()).by(&user()).answer().await.expect(404);
+    owners.put(&nobody, &grace()).by(user()).answer().await.expect(404);
 }
