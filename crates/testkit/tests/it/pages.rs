@@ -89,7 +89,15 @@ fn programs_never_depend_on_each_other() {
 
 #[test]
 fn every_variable_of_the_example_is_read_somewhere() {
-    let readers = ["deploy/native", "producer/src", "consumer/src", "crates/service/src"];
+    let readers = [
+        "deploy/native",
+        "producer/src",
+        "consumer/src",
+        "services",
+        "cli/src",
+        "crates/service/src",
+        "crates/client/src",
+    ];
     let mut text = read("docker-compose.yml") + &read("dev") + &read("producer/sqlx.toml");
     for file in readers.iter().flat_map(|folder| files_below(root().join(folder))) {
         text += &fs::read_to_string(file).expect("what is in these folders is text");
