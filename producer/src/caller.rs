@@ -4,16 +4,14 @@ use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName};
 use service::auth::MaybeIdentity;
-use service::http::{IdempotencyKey, RequestIds};
+use service::http::{IdempotencyKey, RequestIds, preferred_wait};
 use service::{ApiError, ApiResult};
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-const PREFER: HeaderName = HeaderName::from_static("prefer");
 /// The longest that a client may wait for a task.
-const LONGEST_WAIT: u64 = 30;
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Headers that every write understands.
 #[derive(IntoParams)]
@@ -52,7 +50,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
         let Ok(identity) = MaybeIdentity::from_request_parts(parts, state).await;
         let owner = identity.0.as_ref().map(|identity| identity.user_id);
         let correlation_id = ids.correlation_id().to_owned();
-        Ok(Self { identity, owner, correlation_id, key, wait: wait(&parts.headers) })
+        Ok(Self { identity, owner, correlation_id, key, wait: preferred_wait(&parts.headers, LONGEST_WAIT) })
     }
 }
 
@@ -98,45 +96,5 @@ impl Caller {
     /// How long the answer may wait for the task to end.
     pub(crate) fn wait(&self) -> Option<Duration> {
         self.wait
-    }
-}
-
-/// RFC 7240: a preference that is not understood is no error, and of several the first counts.
-fn wait(headers: &HeaderMap) -> Option<Duration> {
-    let preferences = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
-    preferences.flat_map(|value| value.split(',')).find_map(|preference| {
-        let (name, value) = preference.split(';').next()?.split_once('=')?;
-        let seconds: u64 = value.trim().trim_matches('"').parse().ok()?;
-        name.trim().eq_ignore_ascii_case("wait").then(|| Duration::from_secs(seconds.min(LONGEST_WAIT)))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::http::HeaderValue;
-
-    use super::*;
-
-    fn waits(values: &[&'static str]) -> Option<u64> {
-        let mut headers = HeaderMap::new();
-        for value in values {
-            headers.append(PREFER, HeaderValue::from_static(value));
-        }
-        wait(&headers).map(|wait| wait.as_secs())
-    }
-
-    #[test]
-    fn a_wait_is_found_among_other_preferences_and_has_a_limit() {
-        assert_eq!(waits(&["wait=5"]), Some(5));
-        assert_eq!(waits(&["respond-async, WAIT = 7; x=1", "wait=9"]), Some(7));
-        assert_eq!(waits(&["return=minimal", "wait=\"3\""]), Some(3));
-        assert_eq!(waits(&["wait=600"]), Some(30));
-    }
-
-    #[test]
-    fn a_preference_that_is_not_understood_is_ignored() {
-        for value in ["wait", "wait=", "wait=-1", "wait=soon", "patience=5", ""] {
-            assert_eq!(waits(&[value]), None, "{value}");
-        }
     }
 }

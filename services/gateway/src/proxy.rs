@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{StatusCode, Version};
-use service::http::{Access, RequestIds};
+use service::http::{Access, RequestIds, preferred_wait};
 use service::{ApiError, ApiResult};
 
 use crate::admit::{Admitted, admit};
@@ -21,10 +21,9 @@ use crate::{body, headers, location, path, tunnel};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// The longest that a service waits before it answers because a client prefers so.
-const LONGEST_WAIT: u64 = 30;
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Lets a request of a family in, and passes it on.
 pub(crate) async fn proxy(app: App, family: &'static Family, request: Request) -> Response {
@@ -42,7 +41,7 @@ async fn forward(app: &App, family: &Family, parts: Parts, body: Body, admitted:
     let uri = path::rewritten(&parts.uri, family.public, family.upstream)
         .map_err(|_| ApiError::bad_request("the path is too long"))?;
     let (mut parts, upgrade) = tunnel::wanted(parts);
-    let timeout = wait(&parts.headers).map(|wait| app.call_timeout + wait);
+    let timeout = preferred_wait(&parts.headers, LONGEST_WAIT).map(|wait| app.call_timeout + wait);
     let repeatable = parts.headers.contains_key(IDEMPOTENCY_KEY);
     headers::request(&mut parts.headers, &parts.uri, &admitted.peer, admitted.identity.as_ref());
     if let Some(ids) = parts.extensions.get::<RequestIds>() {
@@ -80,17 +79,6 @@ fn put(headers: &mut HeaderMap, name: HeaderName, id: &str) {
     }
 }
 
-/// `Prefer: wait=10`: how long the service may wait before it answers (RFC 7240).
-fn wait(headers: &HeaderMap) -> Option<Duration> {
-    let preferences = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
-    let seconds = preferences
-        .flat_map(|value| value.split([',', ';']))
-        .filter_map(|preference| preference.split_once('='))
-        .find(|(name, _)| name.trim().eq_ignore_ascii_case("wait"))
-        .and_then(|(_, seconds)| seconds.trim().trim_matches('"').parse::<u64>().ok())?;
-    Some(Duration::from_secs(seconds.min(LONGEST_WAIT)))
-}
-
 /// Why a service could not be asked, for the client.
 pub(crate) fn refused(error: CallError) -> ApiError {
     let detail = error.to_string();
@@ -117,6 +105,8 @@ fn ending_with(app: &App, response: Response) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use service::http::PREFER;
+
     use super::*;
 
     #[test]
@@ -127,7 +117,7 @@ mod tests {
             (&["wait=10"], Some(10)),
             (&["respond-async, Wait = 5"], Some(5)),
             (&["return=minimal", "wait=\"7\""], Some(7)),
-            (&["wait=86400"], Some(LONGEST_WAIT)),
+            (&["wait=86400"], Some(LONGEST_WAIT.as_secs())),
             (&["wait=-1"], None),
             (&["wait=soon"], None),
         ] {
@@ -135,7 +125,7 @@ mod tests {
             for value in values {
                 headers.append(PREFER, HeaderValue::from_static(value));
             }
-            assert_eq!(wait(&headers), expected.map(Duration::from_secs), "{values:?}");
+            assert_eq!(preferred_wait(&headers, LONGEST_WAIT), expected.map(Duration::from_secs), "{values:?}");
         }
     }
 }

@@ -5,13 +5,11 @@ use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName};
+use service::http::preferred_wait;
 use utoipa::IntoParams;
 
-const PREFER: HeaderName = HeaderName::from_static("prefer");
-
 /// Less than a handler may take.
-const LONGEST: u64 = 25;
+const LONGEST: Duration = Duration::from_secs(25);
 
 /// What [`Wait`] reads, for descriptions.
 #[derive(IntoParams)]
@@ -31,23 +29,14 @@ impl<S: Sync> FromRequestParts<S> for Wait {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self(wait(&parts.headers)))
+        Ok(Self(preferred_wait(&parts.headers, LONGEST)))
     }
-}
-
-/// A preference that is not understood is no error, and of several the first counts.
-fn wait(headers: &HeaderMap) -> Option<Duration> {
-    let preferences = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
-    preferences.flat_map(|value| value.split(',')).find_map(|preference| {
-        let (name, value) = preference.split(';').next()?.split_once('=')?;
-        let seconds: u64 = value.trim().trim_matches('"').parse().ok()?;
-        name.trim().eq_ignore_ascii_case("wait").then(|| Duration::from_secs(seconds.min(LONGEST)))
-    })
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
+    use axum::http::{HeaderMap, HeaderValue};
+    use service::http::PREFER;
 
     use super::*;
 
@@ -55,9 +44,9 @@ mod tests {
     fn a_wait_is_found_among_other_preferences_and_has_a_limit() {
         let seconds = |value: &'static str| {
             let headers = HeaderMap::from_iter([(PREFER, HeaderValue::from_static(value))]);
-            wait(&headers).map(|wait| wait.as_secs())
+            preferred_wait(&headers, LONGEST).map(|wait| wait.as_secs())
         };
         assert_eq!((seconds("wait=5"), seconds("respond-async, WAIT = \"7\"; x=1")), (Some(5), Some(7)));
-        assert_eq!((seconds("wait=600"), seconds("wait"), seconds("wait=soon")), (Some(LONGEST), None, None));
+        assert_eq!((seconds("wait=600"), seconds("wait"), seconds("wait=soon")), (Some(LONGEST.as_secs()), None, None));
     }
 }
