@@ -90,10 +90,7 @@ impl Consumers {
         for (role, status) in self.statuses.clone() {
             let registered = status.clone();
             health = health.ready_when(role.queue(), move || registered.ready());
-            health = health.dependency(role.queue(), Need::Optional, move || {
-                let state = status.ready().and_then(|()| status.paused().map_or(Ok(()), Err));
-                std::future::ready(state)
-            });
+            health = health.dependency(role.queue(), Need::Optional, move || std::future::ready(status.working()));
         }
         health
     }

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use service::auth::{Identity, MaybeIdentity, Role, Roles};
+use service::auth::{Identity, Role, Roles};
 use service::http::{FieldError, Json, Path, Problem};
 use service::{ApiError, ApiResult};
 use utoipa::ToSchema;
@@ -48,7 +48,7 @@ pub(super) async fn set(
     Path(id): Path<Uuid>,
     Json(RolesBody { roles }): Json<RolesBody>,
 ) -> ApiResult<Json<UserRoles>> {
-    MaybeIdentity(Some(admin.clone())).is_admin()?;
+    admin.must_be_admin()?;
     if roles.is_empty() {
         return Err(ApiError::unprocessable([FieldError::new("roles", "must name at least one")]));
     }

@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use http::header::RETRY_AFTER;
-use service::auth::Identity;
+use service::auth::{Identity, missing_token};
 use service::http::Access;
 use service::{ApiError, ApiResult};
 
@@ -82,10 +82,7 @@ fn peer(app: &App, parts: &Parts) -> Peer {
 
 fn checked(token: Token, parts: &Parts, identity: Option<Identity>) -> ApiResult<Option<Identity>> {
     if identity.is_none() && token.is_needed(&parts.method) {
-        return Err(ApiError::unauthorized(
-            "the request needs an access token: `Authorization: Bearer <token>`",
-            "Bearer",
-        ));
+        return Err(missing_token());
     }
     Ok(identity)
 }

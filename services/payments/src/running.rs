@@ -73,9 +73,7 @@ fn register(config: &Config, address: SocketAddr, health: &Health) -> anyhow::Re
 fn in_health(health: Health, consumer: ConsumerStatus) -> Health {
     let registered = consumer.clone();
     let health = health.ready_when(PAYMENT_SERVICE, move || registered.ready());
-    health.dependency(PAYMENT_SERVICE, Need::Optional, move || {
-        std::future::ready(consumer.ready().and_then(|()| consumer.paused().map_or(Ok(()), Err)))
-    })
+    health.dependency(PAYMENT_SERVICE, Need::Optional, move || std::future::ready(consumer.working()))
 }
 
 /// The consumer, which finishes its batch in limited time once it is told to stop.

@@ -1,10 +1,10 @@
 //! What only admins do.
 
 use axum::extract::State;
+use service::ApiResult;
 use service::auth::Identity;
 use service::documents::{ReplayFrom, ReplayReport};
 use service::http::{Json, Problem, Query};
-use service::{ApiError, ApiResult};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -28,8 +28,6 @@ async fn replay(
     identity: Identity,
     Query(from): Query<ReplayFrom>,
 ) -> ApiResult<Json<ReplayReport>> {
-    if !identity.is_admin() {
-        return Err(ApiError::forbidden("only an admin may do this"));
-    }
+    identity.must_be_admin()?;
     app.products.replay(from).await.map(Json)
 }

@@ -72,9 +72,8 @@ fn api(config: &Config, parts: &Parts, stop: &CancellationToken) -> anyhow::Resu
 fn with_consumer(health: Health, consumer: Option<&Consumer>, is_api: bool) -> Health {
     let Some(status) = consumer.map(Consumer::status) else { return health };
     let registered = status.clone();
-    let health = health.dependency(queue::PRODUCTS_OWNERS, Need::Optional, move || {
-        std::future::ready(status.ready().and_then(|()| status.paused().map_or(Ok(()), Err)))
-    });
+    let health =
+        health.dependency(queue::PRODUCTS_OWNERS, Need::Optional, move || std::future::ready(status.working()));
     if is_api { health } else { health.ready_when(queue::PRODUCTS_OWNERS, move || registered.ready()) }
 }
 

@@ -30,6 +30,14 @@ impl ConsumerStatus {
         }
     }
 
+    /// Whether it works; if not, why: the broker does not have it registered, or it waits for a store.
+    pub fn working(&self) -> Result<(), String> {
+        match &*self.0.lock().expect("nothing panics while it holds this lock") {
+            State::Connecting(reason) | State::Paused(reason) => Err(reason.clone()),
+            State::Consuming => Ok(()),
+        }
+    }
+
     /// What the consumer waits for, if a store is down.
     pub fn paused(&self) -> Option<String> {
         match &*self.0.lock().expect("nothing panics while it holds this lock") {

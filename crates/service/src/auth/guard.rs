@@ -5,7 +5,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 
-use super::identity::missing;
+use super::identity::missing_token;
 use super::verifier::Verifier;
 
 /// Guards a program's own routes. Health, metrics and documents are added later and stay open, and so do routes that give
@@ -21,7 +21,7 @@ async fn check(State(verifier): State<Verifier>, mut request: Request, next: Nex
         Ok(Some(identity)) => {
             request.extensions_mut().insert(identity);
         }
-        Ok(None) if verifier.is_strict() => return missing().into_response(),
+        Ok(None) if verifier.is_strict() => return missing_token().into_response(),
         Ok(None) => {}
         Err(refused) => return refused.into_response(),
     }

@@ -31,6 +31,14 @@ impl Identity {
         self.roles.is_admin()
     }
 
+    /// Lets an admin pass.
+    ///
+    /// # Errors
+    /// 403 for everybody else.
+    pub fn must_be_admin(&self) -> ApiResult<()> {
+        if self.is_admin() { Ok(()) } else { Err(ApiError::forbidden("only an admin may do this")) }
+    }
+
     /// Whether the user may see and change what belongs to this one.
     pub fn may_act_for(&self, user_id: Uuid) -> bool {
         self.user_id == user_id || self.is_admin()
@@ -41,12 +49,12 @@ impl<S: Sync> FromRequestParts<S> for Identity {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> ApiResult<Self> {
-        parts.extensions.get().cloned().ok_or_else(missing)
+        parts.extensions.get().cloned().ok_or_else(missing_token)
     }
 }
 
 /// The answer to a request that needs a token and has none.
-pub(super) fn missing() -> ApiError {
+pub fn missing_token() -> ApiError {
     ApiError::unauthorized("the request needs an access token: `Authorization: Bearer <token>`", "Bearer")
 }
 
@@ -65,10 +73,7 @@ impl MaybeIdentity {
     /// # Errors
     /// 403 for everybody else.
     pub fn is_admin(&self) -> ApiResult<()> {
-        match self.only() {
-            None => Ok(()),
-            Some(_) => Err(ApiError::forbidden("only an admin may do this")),
-        }
+        self.0.as_ref().map_or(Ok(()), Identity::must_be_admin)
     }
 
     /// Lets pass who may see and change what belongs to this user.

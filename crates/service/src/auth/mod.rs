@@ -17,7 +17,7 @@ mod verifier;
 pub use args::{AuthArgs, Environment};
 pub use describe::{describe, describe_strict};
 pub use guard::guard;
-pub use identity::{Identity, MaybeIdentity};
+pub use identity::{Identity, MaybeIdentity, missing_token};
 pub use role::{Role, Roles};
 pub use token::{Issued, Issuer, LEEWAY};
 pub use verifier::Verifier;

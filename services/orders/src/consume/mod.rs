@@ -10,7 +10,7 @@ use contracts::payments::PaymentEvent;
 use contracts::products::ProductEvent;
 use contracts::topology::queue;
 use contracts::users::UserEvent;
-use messaging::{Broker, Consumer, ConsumerStatus, Failure, FailureKind, HandleBatch, Incoming};
+use messaging::{Broker, Consumer, Failure, FailureKind, HandleBatch, Incoming};
 use redis::aio::ConnectionManager;
 use service::{ApiError, Background, Health, Need};
 
@@ -50,7 +50,7 @@ impl Consumers {
                 let status = status.clone();
                 health = health.ready_when(queue, move || status.ready());
             }
-            health = health.dependency(queue, Need::Optional, move || std::future::ready(how_it_stands(&status)));
+            health = health.dependency(queue, Need::Optional, move || std::future::ready(status.working()));
         }
         health
     }
@@ -62,10 +62,6 @@ impl Consumers {
         run::<PaymentEvent, _>(background, payments, payments::Hear(tools.clone()));
         run::<OrderEvent, _>(background, events, orders::Tell(tools));
     }
-}
-
-fn how_it_stands(status: &ConsumerStatus) -> Result<(), String> {
-    status.ready().and_then(|()| status.paused().map_or(Ok(()), Err))
 }
 
 fn run<M: Incoming, H: HandleBatch<M>>(background: &mut Background, consumer: Consumer, handler: H) {
