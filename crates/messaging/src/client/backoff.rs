@@ -1,6 +1,5 @@
 //! Waiting longer after each failure, with jitter, so that many clients do not come back at the same moment.
 
-use std::cell::Cell;
 use std::fmt::Display;
 use std::time::Duration;
 
@@ -48,10 +47,10 @@ impl Backoff {
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let attempt = Cell::new(0_usize);
+        let mut attempts = 0_usize;
         Retry::start(self.delays(), || {
-            attempt.set(attempt.get() + 1);
-            let attempt = attempt.get();
+            attempts += 1;
+            let attempt = attempts;
             let tried = op();
             async move {
                 let result = tried.await;
@@ -67,6 +66,8 @@ impl Backoff {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     #[test]

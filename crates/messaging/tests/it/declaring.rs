@@ -2,7 +2,7 @@
 
 use messaging::{Backoff, Broker, DeclareError, Settings};
 use serde_json::json;
-use testkit::rabbitmq;
+use testkit::{eventually, rabbitmq};
 
 use crate::support::{QUEUE, broker, topology};
 
@@ -34,4 +34,18 @@ async fn a_broker_that_never_answers_is_an_error_after_the_last_try() {
     let settings = Settings { first_connect, ..Settings::new(url, "test", topology()) };
     let error = Broker::connect(settings).await.expect_err("nobody listens there").to_string();
     assert!(!error.contains("secret"), "{error}");
+}
+
+/// RabbitMQ 3.10 gives up all at-least-once dead-lettering when a queue goes in the moment in which it is made, so the tests'
+/// vhosts must not go while somebody still declares in them.
+#[tokio::test]
+async fn tests_that_end_while_something_declares_leave_the_broker_whole() {
+    for _ in 0..20 {
+        let rabbit = rabbitmq().await;
+        let url = rabbit.url().to_owned();
+        let declaring = tokio::spawn(async move { broker(&url).await });
+        eventually("the first queue is there", async || rabbit.queue_info("retry.1s").await).await;
+        declaring.abort();
+    }
+    broker(rabbitmq().await.url()).await;
 }
