@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use http::Uri;
 use http::uri::{Authority, Scheme};
 use secrecy::SecretString;
+use service::seconds;
 
 /// How a program and the registry find each other.
 #[derive(Args, Clone, Debug)]
@@ -127,6 +128,15 @@ impl FromStr for BaseUrls {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServiceUrls(pub(crate) Vec<(String, BaseUrl)>);
 
+impl ServiceUrls {
+    /// The same, and this service at these URLs.
+    #[must_use]
+    pub fn with(mut self, service: &str, urls: &BaseUrls) -> Self {
+        self.0.extend(urls.0.iter().map(|url| (service.to_owned(), url.clone())));
+        self
+    }
+}
+
 impl FromStr for ServiceUrls {
     type Err = String;
 
@@ -142,16 +152,6 @@ impl FromStr for ServiceUrls {
 
 fn entries(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|entry| !entry.is_empty())
-}
-
-pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_owned())?;
-    let duration = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
-    if (Duration::from_millis(1)..=Duration::from_secs(86_400)).contains(&duration) {
-        Ok(duration)
-    } else {
-        Err("expected from 0.001 seconds to a day".to_owned())
-    }
 }
 
 fn share(text: &str) -> Result<f32, String> {

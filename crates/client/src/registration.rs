@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Context;
-use contracts::registry::{Instance, InstanceRef, Register};
+use contracts::registry::{GRPC_PORT, Instance, InstanceRef, Register};
 use http::StatusCode;
 use http::uri::Authority;
 use tokio::net::UdpSocket;
@@ -52,22 +52,23 @@ impl Registration {
         address: SocketAddr,
         ready: impl Fn() -> bool + Send + Sync + 'static,
     ) -> anyhow::Result<Self> {
-        Self::with_metadata(args, service, version, address, BTreeMap::new(), ready)
+        Self::with_grpc(args, service, version, address, None, ready)
     }
 
-    /// The same with what else callers may want to know, such as the port of its gRPC.
+    /// The same for a program that may serve gRPC as well, at an address of its own.
     ///
     /// # Errors
     /// If the settings cannot be used.
-    pub fn with_metadata(
+    pub fn with_grpc(
         args: &RegistryArgs,
         service: &'static str,
         version: &'static str,
         address: SocketAddr,
-        mut metadata: BTreeMap<String, String>,
+        grpc_address: Option<SocketAddr>,
         ready: impl Fn() -> bool + Send + Sync + 'static,
     ) -> anyhow::Result<Self> {
-        metadata.insert("version".to_owned(), version.to_owned());
+        let mut metadata = BTreeMap::from([("version".to_owned(), version.to_owned())]);
+        metadata.extend(grpc_address.map(|address| (GRPC_PORT.to_owned(), address.port().to_string())));
         let Some(registry) = Registry::new(args, Transport::new())? else { return Ok(Self(None)) };
         let leave = CancellationToken::new();
         let member = Member {

@@ -29,12 +29,17 @@ pub mod connect;
 pub mod documents;
 #[cfg(feature = "grpc")]
 pub mod grpc;
+mod handling;
 pub mod health;
 pub mod http;
 mod redact;
+pub mod roles;
 mod running;
+mod serving;
 mod stop;
 pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod together;
 #[cfg(feature = "valid")]
 pub mod valid;
@@ -44,6 +49,7 @@ pub use background::Background;
 pub use health::{Health, Need};
 pub use http::{ApiError, ApiResult, app, listen, serve};
 pub use running::Running;
+pub use serving::{Serving, background_timeout};
 pub use stop::stop_on_signal;
 pub use telemetry::{Telemetry, telemetry};
 pub use together::Together;

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use client::grpc::GrpcCallArgs;
 use client::{CallArgs, RegistryArgs};
 use secrecy::SecretString;
 use service::auth::AuthArgs;
 use service::documents::StoreArgs;
 use service::grpc::GrpcArgs;
+use service::roles::RoleArgs;
 use service::telemetry::LogArgs;
 use service::{HttpArgs, RetryArgs};
 
@@ -16,9 +17,9 @@ use service::{HttpArgs, RetryArgs};
 #[derive(Clone, Debug, Parser)]
 #[command(name = "orders", version)]
 pub struct Config {
-    /// What to do; everything if nothing is named.
-    #[arg(value_enum, value_name = "ROLE")]
-    pub roles: Vec<Role>,
+    #[allow(missing_docs, reason = "flattened")]
+    #[command(flatten)]
+    pub roles: RoleArgs,
 
     #[allow(missing_docs, reason = "flattened")]
     #[command(flatten)]
@@ -67,35 +68,4 @@ pub struct Config {
     #[allow(missing_docs, reason = "flattened")]
     #[command(flatten)]
     pub log: LogArgs,
-}
-
-/// A part of the work that a process can do by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Role {
-    /// Answers requests.
-    Api,
-    /// Handles events, and takes up what others left.
-    Worker,
-}
-
-impl Config {
-    /// Whether the process plays this role.
-    pub fn plays(&self, role: Role) -> bool {
-        self.roles.is_empty() || self.roles.contains(&role)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_role_means_all() {
-        let plays = |arguments: &[&str]| {
-            let config = Config::parse_from([&["orders"], arguments].concat());
-            (config.plays(Role::Api), config.plays(Role::Worker))
-        };
-        assert_eq!((plays(&[]), plays(&["api"]), plays(&["worker"])), ((true, true), (true, false), (false, true)));
-        assert_eq!(plays(&["worker", "api"]), (true, true));
-    }
 }

@@ -1,6 +1,5 @@
 //! Orders: taken, brought to an end by a saga over products' stock and payments, told of by events, read by HTTP and gRPC.
 
-mod admin;
 mod cache;
 mod cancel;
 mod config;
@@ -25,13 +24,15 @@ mod watch;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::FromRef;
 use client::Services;
 use service::auth::{self, Verifier};
+use service::documents::{self, Replayer};
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
-pub use config::{Config, Role};
+pub use config::Config;
 pub use hooks::Hooks;
 pub use running::{start, start_with};
 
@@ -57,7 +58,13 @@ fn routes() -> OpenApiRouter<App> {
         .merge(summary::router())
         .merge(cancel::router())
         .merge(events::router())
-        .merge(admin::router())
+        .merge(documents::admin_router())
+}
+
+impl FromRef<App> for Replayer {
+    fn from_ref(app: &App) -> Self {
+        Self::from(app.orders.documents.clone())
+    }
 }
 
 fn router(app: App, verifier: Verifier) -> Router {

@@ -92,7 +92,7 @@ async fn place(
     }
     let asked = Claim::new(identity.user_id, &key, &new, &())?;
     if let Some(asked) = asked
-        && let Some(before) = app.orders.answer_before(&asked).await?
+        && let Some(before) = app.orders.documents.answer_before(&asked).await?
     {
         return Ok(answer(&app, before, wait).await);
     }

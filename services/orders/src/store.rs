@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::StatusCode;
 use bson::{Bson, Document, doc};
 use contracts::orders::{OrderState, OrderStatus};
 use futures_util::TryStreamExt;
@@ -12,7 +11,7 @@ use messaging::documents::{Relay, RelaySettings};
 use mongodb::options::IndexOptions;
 use mongodb::{Database, IndexModel};
 use service::documents::instant::to_bson;
-use service::documents::{Change, Claim, Documents, failed, in_time, index, now};
+use service::documents::{Change, Claim, Documents, failed, in_time, index, now, state_alone};
 use service::http::Limit;
 use service::{ApiError, ApiResult};
 use uuid::Uuid;
@@ -55,14 +54,7 @@ impl Orders {
     /// sent before.
     pub(crate) async fn place(&self, order: &Order, claim: Option<Claim>, answer: OrderState) -> ApiResult<OrderState> {
         let placed = Change { to: order.clone(), messages: Vec::new() };
-        match self.documents.create(placed, claim, answer.clone()).await {
-            // Nobody else has its id: the driver has written it twice, as the first answer was lost on the way.
-            Err(error) if error.status() == StatusCode::CONFLICT => {
-                let found = self.documents.find(order.id).await?;
-                found.map(|_| answer).ok_or(error)
-            }
-            stored => stored,
-        }
+        self.documents.create(placed, claim, answer).await
     }
 
     /// Changes an order by what is decided on its state: on this one, or if others came before, on what they made of it. Returns
@@ -87,18 +79,6 @@ impl Orders {
         Err(busy("the order is being changed by too many others"))
     }
 
-    /// The first answer to a request that was sent before under the same key: whatever it was checked against then.
-    pub(crate) async fn answer_before(&self, asked: &Claim) -> ApiResult<Option<OrderState>> {
-        let asked = bson::serialize_to_document(asked).map_err(anyhow::Error::new)?;
-        let same = doc! { "created_with.key": asked.get("key"), "created_with.request": asked.get("request") };
-        let collection = self.documents.raw();
-        let finding = async move { collection.find_one(same).projection(doc! { "created_with": 1 }).await };
-        let Some(found) = in_time(finding).await.map_err(failed)? else { return Ok(None) };
-        let answer = found.get_document("created_with").and_then(|claim| claim.get_str("response"));
-        let answer = serde_json::from_str(answer.map_err(anyhow::Error::new)?);
-        answer.map(Some).map_err(|error| anyhow::Error::new(error).into())
-    }
-
     /// Tells an order what was heard.
     pub(crate) async fn hear(&self, present: Order, input: &Input) -> ApiResult<Order> {
         self.change(present, |present| Ok(present.after(input))).await
@@ -117,7 +97,8 @@ impl Orders {
     pub(crate) async fn take_up(&self) -> ApiResult<(Vec<Order>, bool)> {
         let (collection, due) = (self.documents.raw(), doc! { "saga.next_at": { "$lte": to_bson(now()) } });
         let found = in_time(async move {
-            let found = collection.find(due).sort(doc! { "saga.next_at": 1 }).limit(TAKEN_UP).await?;
+            let found =
+                collection.find(due).projection(state_alone()).sort(doc! { "saga.next_at": 1 }).limit(TAKEN_UP).await?;
             found.try_collect::<Vec<Document>>().await
         });
         let found = found.await.map_err(failed)?;
@@ -154,7 +135,8 @@ impl Orders {
         }
         let collection = self.documents.collection().clone();
         let found = in_time(async move {
-            let found = collection.find(filter).sort(doc! { "_id": -1 }).limit(limit.with_one_more()).await?;
+            let found = collection.find(filter).projection(state_alone()).sort(doc! { "_id": -1 });
+            let found = found.limit(limit.with_one_more()).await?;
             found.try_collect::<Vec<Order>>().await
         });
         let mut found = found.await.map_err(failed)?;

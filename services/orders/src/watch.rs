@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bson::doc;
 use futures_util::TryStreamExt;
-use service::documents::{Documents, in_time};
+use service::documents::{Documents, in_time, state_alone};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -118,7 +118,8 @@ impl Watch {
             let ids: Vec<String> = ids.iter().map(Uuid::to_string).collect();
             let collection = self.documents.collection().clone();
             let looking = in_time(async move {
-                collection.find(doc! { "_id": { "$in": ids } }).await?.try_collect::<Vec<Order>>().await
+                let found = collection.find(doc! { "_id": { "$in": ids } }).projection(state_alone()).await?;
+                found.try_collect::<Vec<Order>>().await
             });
             match looking.await {
                 Ok(orders) => orders.iter().for_each(|order| self.changed(order)),

@@ -1,6 +1,5 @@
 //! Owners, the shops whose products are sold: kept in MongoDB, told of by events, read by HTTP and gRPC.
 
-mod admin;
 mod config;
 mod get_owner;
 mod owner;
@@ -9,8 +8,9 @@ mod running;
 mod write;
 
 use axum::Router;
+use axum::extract::FromRef;
 use service::auth::{self, Verifier};
-use service::documents::Documents;
+use service::documents::{self, Documents, Replayer};
 use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -27,12 +27,18 @@ pub(crate) struct App {
 
 /// Routes that need a token.
 fn guarded() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(write::router()).merge(admin::router())
+    OpenApiRouter::new().merge(write::router()).merge(documents::admin_router())
 }
 
 /// Routes for everybody.
 fn open() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(description()).merge(read::router())
+}
+
+impl FromRef<App> for Replayer {
+    fn from_ref(app: &App) -> Self {
+        Self::from(app.owners.clone())
+    }
 }
 
 fn router(app: App, verifier: Verifier) -> Router {

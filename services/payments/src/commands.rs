@@ -5,7 +5,7 @@
 //! - A refund that comes before the charge closes the key at the provider: the charge is never made.
 //! - A charge that the provider does not answer is tried again, a few times. Then the payment has failed, so that no order
 //!   hangs; since the charge may have been made all the same, a refund goes along in the same write, to this service itself.
-//! - A refund is tried for as long as it takes.
+//! - A refund is tried for as long as it takes. One that is asked for again changes nothing, and its end is told again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,20 +82,29 @@ impl<P: PaymentProvider> TakeCommands<P> {
     async fn refund(&self, command: &RefundPayment, meta: &Meta) -> Result<(), Failure> {
         let RefundPayment { order_id, user_id, amount, ref reason } = *command;
         let known = self.payments.find(order_id).await.map_err(|error| failure(error, meta))?;
-        if known.as_ref().is_some_and(Payment::is_refunded) {
-            return Ok(());
+        if let Some(refunded) = known.as_ref().filter(|payment| payment.is_refunded()) {
+            return self.announce(refunded.clone(), meta).await;
         }
         let charge = known.as_ref().map_or(Charge { order_id, user_id, amount }, Payment::charge);
         self.patiently(self.provider.refund(&charge)).await.map_err(Failure::retry)?;
         if known.is_none() && self.create(Change::to(Payment::refunded(&charge, reason)), meta).await? {
             return Ok(());
         }
-        let given_back = self.payments.change(order_id, |present| {
-            Ok(present.given_back(reason).map(|payment| caused_by(meta, Change::to(payment))))
+        let mut is_given_back = false;
+        let giving_back = self.payments.change(order_id, |present| {
+            let next = present.given_back(reason);
+            is_given_back = next.is_some();
+            Ok(next.map(|payment| caused_by(meta, Change::to(payment))))
         });
-        let status = given_back.await.map_err(|error| failure(error, meta))?.state().status;
-        tracing::info!(%order_id, ?status, reason, "given back, if anything was charged");
-        Ok(())
+        let payment = giving_back.await.map_err(|error| failure(error, meta))?;
+        tracing::info!(%order_id, status = ?payment.state().status, reason, "given back, if anything was charged");
+        if is_given_back { Ok(()) } else { self.announce(payment, meta).await }
+    }
+
+    /// Whoever asks for a refund again has not heard of the end of the payment.
+    async fn announce(&self, ended: Payment, meta: &Meta) -> Result<(), Failure> {
+        let announced = self.payments.announce(caused_by(meta, Change::to(ended))).await;
+        announced.map_err(|error| failure(error, meta))
     }
 
     async fn record(&self, decided: Change<Payment>, meta: &Meta) -> Result<(), Failure> {
@@ -158,11 +167,7 @@ fn caused_by(meta: &Meta, change: Change<Payment>) -> Change<Payment> {
 
 /// What an error of ours means for the command.
 fn failure(error: ApiError, meta: &Meta) -> Failure {
-    if error.status() == StatusCode::SERVICE_UNAVAILABLE {
-        Failure::unavailable(error)
-    } else if meta.attempt < TRIES_OF_OUR_OWN {
-        Failure::retry(error)
-    } else {
-        Failure::reject(error)
-    }
+    let failure = Failure::from(error);
+    let is_over = failure.kind == FailureKind::Retry && meta.attempt >= TRIES_OF_OUR_OWN;
+    if is_over { Failure::reject(failure) } else { failure }
 }

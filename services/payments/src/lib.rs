@@ -1,6 +1,5 @@
 //! Payments of orders: commands decide them through a [`PaymentProvider`], each once; events and HTTP tell of them.
 
-mod admin;
 mod commands;
 mod config;
 mod payment;
@@ -10,8 +9,9 @@ mod running;
 mod simulated;
 
 use axum::Router;
+use axum::extract::FromRef;
 use service::auth::{self, Verifier};
-use service::documents::Documents;
+use service::documents::{self, Documents, Replayer};
 use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -30,7 +30,13 @@ pub(crate) struct App {
 
 /// All routes need a token.
 fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(description()).merge(read::router()).merge(admin::router())
+    OpenApiRouter::with_openapi(description()).merge(read::router()).merge(documents::admin_router())
+}
+
+impl FromRef<App> for Replayer {
+    fn from_ref(app: &App) -> Self {
+        Self::from(app.payments.clone())
+    }
 }
 
 fn router(app: App, verifier: Verifier) -> Router {

@@ -11,9 +11,9 @@ use futures_util::TryStreamExt;
 use messaging::{Delivery, Failure, Handle};
 use mongodb::{Collection, Database};
 use serde::{Deserialize, Serialize};
-use service::documents::{Change, failed, in_time};
+use service::ApiResult;
+use service::documents::{Change, failed, in_time, state_alone};
 use service::http::Limit;
-use service::{ApiError, ApiResult};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -87,7 +87,7 @@ impl FollowOwners {
     async fn look_up(&self) -> ApiResult<()> {
         let collection = self.products.collection().clone();
         let found = in_time(async move {
-            let found = collection.find(doc! { "is_new": true }).limit(PAGE.into()).await?;
+            let found = collection.find(doc! { "is_new": true }).projection(state_alone()).limit(PAGE.into()).await?;
             found.try_collect::<Vec<Product>>().await
         });
         for product in found.await.map_err(failed)? {
@@ -149,10 +149,6 @@ impl FollowOwners {
 
 impl Handle<OwnerEvent> for FollowOwners {
     async fn handle(&self, delivery: &Delivery<OwnerEvent>) -> Result<(), Failure> {
-        self.hear(&delivery.payload).await.map_err(failure)
+        Ok(self.hear(&delivery.payload).await?)
     }
-}
-
-fn failure(error: ApiError) -> Failure {
-    if error.status() == 503 { Failure::unavailable(error) } else { Failure::retry(error) }
 }

@@ -1,6 +1,5 @@
 //! Products and their stock: kept in MongoDB, told of by events, read by HTTP and gRPC, reserved and bought by orders.
 
-mod admin;
 mod config;
 mod follow;
 mod owners;
@@ -16,11 +15,13 @@ pub mod stock;
 mod write;
 
 use axum::Router;
+use axum::extract::FromRef;
 use service::auth::{self, Verifier};
+use service::documents::{self, Documents, Replayer};
 use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
-pub use config::{Config, Role};
+pub use config::Config;
 pub use running::start;
 
 use owners::Owners;
@@ -35,12 +36,18 @@ pub(crate) struct App {
 
 /// Routes that need a token.
 fn guarded() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(write::router()).merge(admin::router())
+    OpenApiRouter::new().merge(write::router()).merge(documents::admin_router())
 }
 
 /// Routes for everybody.
 fn open() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(description()).merge(read::router())
+}
+
+impl FromRef<App> for Replayer {
+    fn from_ref(app: &App) -> Self {
+        Self::from(Documents::clone(&app.products))
+    }
 }
 
 fn router(app: App, verifier: Verifier) -> Router {

@@ -46,6 +46,13 @@ async fn create(
     Json(new): Json<NewProduct>,
 ) -> ApiResult<Response> {
     let new = valid(new)?;
+    // A repetition is answered as the first time, whatever became of the owner since.
+    let asked = Claim::new(identity.user_id, &key, &new, &())?;
+    if let Some(asked) = asked
+        && let Some(first) = app.products.answer_before(&asked).await?
+    {
+        return created(first);
+    }
     let seller = app.owners.seller(new.owner_id, &ids).await?;
     if !identity.may_act_for(seller.created_by) {
         return Err(ApiError::forbidden("this owner belongs to another user"));
@@ -53,8 +60,10 @@ async fn create(
     let product = Product::new(new.details(), seller, new.stock);
     let state = product.state();
     let claim = Claim::new(identity.user_id, &key, &new, &state)?;
-    let state = app.products.create(Change::to(product).caused_by(&ids), claim, state).await?;
+    created(app.products.create(Change::to(product).caused_by(&ids), claim, state).await?)
+}
 
+fn created(state: Option<ProductState>) -> ApiResult<Response> {
     let location = state.as_ref().map(|state| format!("/v1/products/{}", state.product_id)).unwrap_or_default();
     let mut response = shown(state)?;
     *response.status_mut() = StatusCode::CREATED;

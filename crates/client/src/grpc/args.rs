@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use clap::Args;
+use service::seconds;
 
 use crate::ServiceUrls;
-use crate::args::seconds;
 
 /// How other services are called by gRPC.
 #[derive(Args, Clone, Debug)]

@@ -15,8 +15,6 @@ use tower::Service;
 use super::GrpcServices;
 use crate::headers::{CORRELATION_ID, REQUEST_ID};
 
-const TIMEOUT: &str = "grpc-timeout";
-
 /// The way to a service, as generated clients take it, for calls with one message each way. Each call is balanced, limited and
 /// repeated by itself. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -69,7 +67,7 @@ impl Service<Request<Body>> for Channel {
         Box::pin(async move {
             let (mut head, body) = request.into_parts();
             let message = body.collect().await?.to_bytes();
-            let asked = head.headers.get(TIMEOUT).and_then(|value| millis(value.to_str().ok()?));
+            let asked = service::grpc::timeout(&head.headers);
             let timeout = asked.or(channel.timeout).unwrap_or(channel.services.0.timeout);
             if let Some((request_id, correlation_id)) = channel.ids {
                 head.headers.entry(REQUEST_ID).or_insert(request_id);
@@ -81,20 +79,4 @@ impl Service<Request<Body>> for Channel {
             Ok(answer.into_response())
         })
     }
-}
-
-/// What tonic writes for `Request::set_timeout`: digits and a unit.
-fn millis(text: &str) -> Option<Duration> {
-    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let count: u32 = digits.parse().ok()?;
-    let unit = match unit {
-        "H" => Duration::from_secs(3_600),
-        "M" => Duration::from_secs(60),
-        "S" => Duration::from_secs(1),
-        "m" => Duration::from_millis(1),
-        "u" => Duration::from_micros(1),
-        "n" => Duration::from_nanos(1),
-        _ => return None,
-    };
-    unit.checked_mul(count)
 }

@@ -7,6 +7,7 @@ use http::request::Parts;
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderValue, Request, Uri};
 use http_body_util::Full;
+use service::grpc::TIMEOUT;
 use tokio::time::{Instant, sleep, timeout_at};
 use tonic::Code;
 use tower::retry::budget::Budget;
@@ -18,8 +19,6 @@ use crate::discovery::Service;
 use crate::instance::Instance;
 use crate::transport::Failure;
 use crate::{CallError, backoff, headers};
-
-const TIMEOUT: &str = "grpc-timeout";
 
 /// The longest wait before the same instance is tried again.
 const LONGEST_BACKOFF: Duration = Duration::from_millis(500);

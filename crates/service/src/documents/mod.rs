@@ -13,6 +13,8 @@
 //!
 //! The fields `outbox` and `created_with` belong to this module.
 
+mod admin;
+mod announce;
 mod args;
 mod claim;
 mod declare;
@@ -21,19 +23,21 @@ pub mod instant;
 mod operation;
 mod read;
 mod replay;
+mod store;
 mod write;
 
 use std::fmt;
 
 use bson::{Document, doc};
 use messaging::documents::{DocumentOutbox, Relay, RelaySettings};
-use messaging::{Broker, Outgoing, Publisher};
+use messaging::{Outgoing, Publisher};
 use mongodb::options::IndexOptions;
-use mongodb::{Client, Collection, Database, IndexModel};
+use mongodb::{Collection, Database, IndexModel};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+pub use admin::{Replayer, admin_router};
 pub use args::StoreArgs;
 pub use claim::Claim;
 pub use declare::declare;
@@ -41,9 +45,8 @@ pub use failed::failed;
 pub use instant::now;
 pub use operation::in_time;
 pub use replay::{ReplayFrom, ReplayReport};
+pub use store::Store;
 pub use write::Change;
-
-use crate::{Health, Need, connect};
 
 /// Something with an identity that changes as a whole, by one write at a time.
 pub trait Aggregate: Serialize + DeserializeOwned + Send + Sync + 'static {
@@ -147,15 +150,9 @@ pub fn index(name: &str, keys: Document) -> IndexModel {
     IndexModel::builder().keys(keys).options(IndexOptions::builder().name(name.to_owned()).build()).build()
 }
 
-/// The health of a service that cannot do without MongoDB, and whose messages wait while RabbitMQ is away.
-pub fn health(name: &'static str, version: &'static str, client: &Client, broker: &Broker) -> Health {
-    let (client, broker) = (client.clone(), broker.clone());
-    Health::new(name, version)
-        .dependency("mongodb", Need::Required, move || connect::ping_mongodb(client.clone()))
-        .dependency("rabbitmq", Need::Optional, move || {
-            let broker = broker.clone();
-            async move { broker.ping().await }
-        })
+/// A projection of all but what belongs to this module: an aggregate is read without its messages.
+pub fn state_alone() -> Document {
+    doc! { "outbox": 0, claim::FIELD: 0 }
 }
 
 fn by_id(id: Uuid) -> Document {

@@ -4,7 +4,7 @@ use bson::{Bson, Document, doc};
 use futures_util::TryStreamExt;
 use uuid::Uuid;
 
-use super::{Aggregate, Documents, by_id, failed, in_time};
+use super::{Aggregate, Documents, by_id, failed, in_time, state_alone};
 use crate::http::Limit;
 use crate::{ApiError, ApiResult};
 
@@ -15,7 +15,7 @@ impl<T: Aggregate> Documents<T> {
     /// If MongoDB does not answer.
     pub async fn find(&self, id: Uuid) -> ApiResult<Option<T>> {
         let collection = self.collection.clone();
-        in_time(async move { collection.find_one(by_id(id)).await }).await.map_err(failed)
+        in_time(async move { collection.find_one(by_id(id)).projection(state_alone()).await }).await.map_err(failed)
     }
 
     /// The one with this id.
@@ -44,7 +44,8 @@ impl<T: Aggregate> Documents<T> {
         }
         let collection = self.collection.clone();
         let found = in_time(async move {
-            let found = collection.find(filter).sort(doc! { "_id": 1 }).limit(limit.with_one_more()).await?;
+            let found = collection.find(filter).projection(state_alone()).sort(doc! { "_id": 1 });
+            let found = found.limit(limit.with_one_more()).await?;
             found.try_collect::<Vec<T>>().await
         });
         let mut found = found.await.map_err(failed)?;

@@ -56,9 +56,12 @@ impl<T: Aggregate> Documents<T> {
         let entries = entries(messages);
         let mut document = to_document(&new)?;
         document.insert("outbox", to_bson(&entries));
-        if let Some(claim) = &claim {
-            document.insert(FIELD, bson::serialize_to_bson(claim).map_err(anyhow::Error::new)?);
-        }
+        let insert = Uuid::now_v7().to_string();
+        let created_with = match &claim {
+            Some(claim) => bson::serialize_to_bson(claim).map_err(anyhow::Error::new)?,
+            None => doc! { "insert": &insert }.into(),
+        };
+        document.insert(FIELD, created_with);
         for _ in 0..TRIES {
             let (collection, inserted) = (self.raw(), document.clone());
             match in_time(async move { collection.insert_one(inserted).await }).await {
@@ -69,13 +72,16 @@ impl<T: Aggregate> Documents<T> {
                 Err(error) if is_duplicate(&error) => {}
                 Err(error) => return Err(failed(error)),
             }
-            let Some(claim) = &claim else { break };
-            let Some(before) = self.claimed(claim).await? else { continue };
-            if !before.is_over() {
-                let answer = serde_json::from_str(before.answer_to(claim)?);
-                return answer.map_err(|error| ApiError::internal(anyhow::Error::new(error)));
+            let Some(claim) = &claim else {
+                if self.has_inserted(new.id(), insert).await? {
+                    self.outbox.written(new.id().to_string(), &entries);
+                    return Ok(answer);
+                }
+                break;
+            };
+            if let Some(first) = self.answer_before(claim).await? {
+                return Ok(first);
             }
-            self.forget(before).await?;
         }
         Err(ApiError::conflict(format!("there is a {} with this id already", T::NAME)))
     }
@@ -130,6 +136,29 @@ impl<T: Aggregate> Documents<T> {
         Ok(true)
     }
 
+    /// The first answer to a request that was sent before under the same key, whatever it was checked against then; a claim that
+    /// is over is removed.
+    ///
+    /// # Errors
+    /// 422 if another request was sent under the same key.
+    pub async fn answer_before<A: DeserializeOwned>(&self, claim: &Claim) -> ApiResult<Option<A>> {
+        let Some(before) = self.claimed(claim).await? else { return Ok(None) };
+        if before.is_over() {
+            return self.forget(before).await.map(|()| None);
+        }
+        let answer = serde_json::from_str(before.answer_to(claim)?);
+        answer.map(Some).map_err(|error| ApiError::internal(anyhow::Error::new(error)))
+    }
+
+    /// Whether what has this id was written by this very insert. The driver repeats one whose answer was lost, and then finds the id
+    /// taken if the server does not know it again.
+    async fn has_inserted(&self, id: Uuid, insert: String) -> ApiResult<bool> {
+        let (collection, mut filter) = (self.raw(), by_id(id));
+        filter.insert("created_with.insert", insert);
+        let found = in_time(async move { collection.find_one(filter).projection(doc! { "_id": 1 }).await });
+        Ok(found.await.map_err(failed)?.is_some())
+    }
+
     async fn claimed(&self, claim: &Claim) -> ApiResult<Option<Claim>> {
         let (collection, filter) = (self.raw(), doc! { "created_with.key": &claim.key });
         let found = in_time(async move { collection.find_one(filter).projection(doc! { FIELD: 1 }).await });
@@ -146,11 +175,11 @@ impl<T: Aggregate> Documents<T> {
 }
 
 /// The messages as they lie in their document, for a write that is a service's own.
-fn entries(messages: Vec<Outgoing>) -> Vec<Entry> {
+pub(super) fn entries(messages: Vec<Outgoing>) -> Vec<Entry> {
     messages.into_iter().map(Entry::new).collect()
 }
 
-fn to_bson(entries: &[Entry]) -> Vec<Bson> {
+pub(super) fn to_bson(entries: &[Entry]) -> Vec<Bson> {
     entries.iter().cloned().map(Bson::from).collect()
 }
 

@@ -6,12 +6,17 @@ use axum::http::HeaderMap;
 
 use super::LONGEST_CALL;
 
-const TIMEOUT: &str = "grpc-timeout";
+/// The header.
+pub const TIMEOUT: &str = "grpc-timeout";
 
 /// How long a call may take: as long as its caller waits, but not longer than any call may.
 pub(super) fn limit(headers: &HeaderMap) -> Duration {
-    let asked = headers.get(TIMEOUT).and_then(|value| parse(value.to_str().ok()?));
-    asked.map_or(LONGEST_CALL, |asked| asked.min(LONGEST_CALL))
+    timeout(headers).map_or(LONGEST_CALL, |asked| asked.min(LONGEST_CALL))
+}
+
+/// How long the caller of a call waits, if that is said.
+pub fn timeout(headers: &HeaderMap) -> Option<Duration> {
+    parse(headers.get(TIMEOUT)?.to_str().ok()?)
 }
 
 /// At most eight digits and a unit, as gRPC writes it.

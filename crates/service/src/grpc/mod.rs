@@ -41,6 +41,7 @@ use tonic_health::pb::health_server::HealthServer;
 use tower::Service;
 
 pub use args::GrpcArgs;
+pub use deadline::{TIMEOUT, timeout};
 
 use crate::Health;
 use crate::http::HttpLimits;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::future::join_all;
+use messaging::ConsumerStatus;
 
 use dependency::Dependency;
 pub use dependency::Need;
@@ -65,6 +66,18 @@ impl Health {
         self
     }
 
+    /// Adds a consumer; one that waits for its store is listed as down. With [`Need::Required`] the process is not ready before the
+    /// broker has it.
+    #[must_use]
+    pub fn consumer(self, queue: &'static str, status: ConsumerStatus, need: Need) -> Self {
+        let registered = status.clone();
+        let health = self.dependency(queue, Need::Optional, move || std::future::ready(status.working()));
+        match need {
+            Need::Required => health.ready_when(queue, move || registered.ready()),
+            Need::Optional => health,
+        }
+    }
+
     /// Adds something that `/status` tells, under `details`.
     #[must_use]
     pub fn status_detail(
@@ -103,6 +116,12 @@ impl Health {
     pub fn not_ready(&self) -> Vec<(&'static str, String)> {
         let failed = |(name, condition): &(&'static str, Condition)| Some((*name, condition().err()?));
         self.conditions.iter().filter_map(failed).collect()
+    }
+
+    /// Tells whether the process is ready, to whoever is to hear of it.
+    pub fn readiness(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+        let health = self.clone();
+        move || health.not_ready().is_empty()
     }
 }
 

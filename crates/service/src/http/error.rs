@@ -125,13 +125,17 @@ impl ApiError {
 
     /// Logs the cause, if there is one: when the error is answered, and nowhere else.
     pub(crate) fn log_cause(&self) {
-        let Some(cause) = &self.0.cause else { return };
-        let error = crate::redact::redact(&format!("{cause:#}"));
+        let Some(error) = self.cause() else { return };
         if self.0.status == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::error!(error, "a request failed");
         } else {
             tracing::warn!(error, status = self.0.status.as_u16(), "a request could not be served");
         }
+    }
+
+    /// The cause with all of its own, for operators and without what is secret.
+    pub(crate) fn cause(&self) -> Option<String> {
+        self.0.cause.as_ref().map(|cause| crate::redact::redact(&format!("{cause:#}")))
     }
 
     /// What the client is told of it.

@@ -1,10 +1,13 @@
 //! Aggregates in MongoDB, as far as no service shows it.
 
+mod sent_twice;
+
 use std::time::Duration;
 
 use bson::{Document, doc};
 use messaging::documents::{Relay, RelaySettings};
 use messaging::{Broker, Outgoing, Settings, Topology};
+use mongodb::Database;
 use serde::{Deserialize, Serialize};
 use service::ApiError;
 use service::documents::{Aggregate, Change, Claim, Documents, ReplayFrom, WhenFull, instant, now};
@@ -62,11 +65,15 @@ impl<const EACH: bool> Shop<EACH> {
 /// Nothing is ever sent: the broker is away, and the relay does not run.
 async fn open<const EACH: bool>() -> (TestMongo, Documents<Shop<EACH>>, Relay) {
     let mongo = testkit::mongodb().await;
+    let (shops, relay) = open_in(&mongo.database()).await;
+    (mongo, shops, relay)
+}
+
+async fn open_in<const EACH: bool>(database: &Database) -> (Documents<Shop<EACH>>, Relay) {
     let url = format!("amqp://guest:guest@127.0.0.1:{}/%2f", testkit::free_port());
     let broker = Broker::open(Settings::new(url, "test", Topology::default())).expect("the URL is one");
-    let opened = Documents::open(&mongo.database(), "shops", broker.publisher(), RelaySettings::default()).await;
-    let (shops, relay) = opened.expect("MongoDB makes the indexes");
-    (mongo, shops, relay)
+    let opened = Documents::open(database, "shops", broker.publisher(), RelaySettings::default()).await;
+    opened.expect("MongoDB makes the indexes")
 }
 
 async fn created<const EACH: bool>(shops: &Documents<Shop<EACH>>) -> Shop<EACH> {

@@ -15,5 +15,6 @@ mod malformed;
 mod problems;
 mod requests;
 mod server;
+mod serving;
 mod stopping;
 mod upgrades;

@@ -12,7 +12,7 @@ use contracts::topology::queue;
 use contracts::users::UserEvent;
 use messaging::{Broker, Consumer, Failure, FailureKind, HandleBatch, Incoming};
 use redis::aio::ConnectionManager;
-use service::{ApiError, Background, Health, Need};
+use service::{Background, Health, Need};
 
 use crate::cache::Cache;
 use crate::known::Known;
@@ -42,17 +42,10 @@ impl Consumers {
         Self { tools, consumers: QUEUES.map(|queue| broker.consumer(queue)) }
     }
 
-    /// Adds them to the health. One that waits for its store is listed as down. With `needed` the process is not ready before the
-    /// broker has all of them.
-    pub(crate) fn in_health(&self, mut health: Health, needed: bool) -> Health {
-        for (queue, status) in QUEUES.into_iter().zip(self.consumers.iter().map(Consumer::status)) {
-            if needed {
-                let status = status.clone();
-                health = health.ready_when(queue, move || status.ready());
-            }
-            health = health.dependency(queue, Need::Optional, move || std::future::ready(status.working()));
-        }
-        health
+    /// Adds them to the health.
+    pub(crate) fn in_health(&self, health: Health, need: Need) -> Health {
+        let all = QUEUES.into_iter().zip(self.consumers.iter().map(Consumer::status));
+        all.fold(health, |health, (queue, status)| health.consumer(queue, status, need))
     }
 
     pub(crate) fn start(self, background: &mut Background) {
@@ -66,11 +59,6 @@ impl Consumers {
 
 fn run<M: Incoming, H: HandleBatch<M>>(background: &mut Background, consumer: Consumer, handler: H) {
     background.spawn(|stop| consumer.run::<M, H>(handler, stop));
-}
-
-/// A store that is away is not the message's fault.
-fn failure(error: ApiError) -> Failure {
-    if error.status().as_u16() == 503 { Failure::unavailable(error) } else { Failure::retry(error) }
 }
 
 /// While a store is away a whole batch waits for it; what of it was done already is done again.

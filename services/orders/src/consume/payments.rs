@@ -4,7 +4,7 @@ use contracts::payments::PaymentEvent;
 use futures_util::{StreamExt, stream};
 use messaging::{Delivery, Failure, Handle, HandleBatch};
 
-use super::{Tools, failure, unless_away};
+use super::{Tools, unless_away};
 use crate::saga::Input;
 
 /// How many orders of a batch are told at the same time.
@@ -35,10 +35,10 @@ impl Handle<PaymentEvent> for Hear {
             PaymentEvent::Refunded(_) => Input::PaymentRefunded,
         };
         let Tools { orders, runner, .. } = &self.0;
-        let order = orders.documents.find(payment.order_id).await.map_err(failure)?;
+        let order = orders.documents.find(payment.order_id).await?;
         // An order is stored before it is paid for: somebody has to look at this.
         let order = order.ok_or_else(|| Failure::reject(format!("there is no order {}", payment.order_id)))?;
-        let order = orders.hear(order, &input).await.map_err(failure)?;
+        let order = orders.hear(order, &input).await?;
         runner.wake(&order);
         Ok(())
     }

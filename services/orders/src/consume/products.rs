@@ -7,7 +7,7 @@ use messaging::{Delivery, Failure, HandleBatch};
 use redis::RedisError;
 use uuid::Uuid;
 
-use super::{Tools, failure};
+use super::Tools;
 use crate::order::Details;
 
 pub(super) struct Follow(pub(super) Tools);
@@ -19,7 +19,7 @@ impl HandleBatch<ProductEvent> for Follow {
         for updated in newest(updates).into_values().filter_map(ProductEvent::state) {
             let Tools { orders, known, .. } = &self.0;
             let details = Details::of(updated);
-            known.product(orders, updated.product_id, updated.version, &details).await.map_err(failure)?;
+            known.product(orders, updated.product_id, updated.version, &details).await?;
         }
         let changes = batch.iter().filter(|delivery| !matches!(delivery.payload, ProductEvent::Created(_)));
         for event in newest(changes).into_values() {

@@ -4,7 +4,7 @@ use contracts::headers::VERSION;
 use contracts::users::UserEvent;
 use messaging::{Delivery, Failure, Handle, HandleBatch};
 
-use super::{Tools, failure, unless_away};
+use super::{Tools, unless_away};
 
 pub(super) struct Follow(pub(super) Tools);
 
@@ -28,7 +28,7 @@ impl Handle<UserEvent> for Follow {
         let version = meta.headers.int(VERSION).unwrap_or(0).max(0);
         let Tools { orders, known, runner, .. } = &self.0;
         let name = event.state().map(|user| user.name.as_str());
-        let cancelled = known.user(orders, event.user_id(), version, name).await.map_err(failure)?;
+        let cancelled = known.user(orders, event.user_id(), version, name).await?;
         cancelled.iter().for_each(|order| runner.wake(order));
         Ok(())
     }

@@ -6,15 +6,13 @@ use std::time::Duration;
 use clap::Parser;
 use owners::{Config, start};
 use reqwest::{Client, Method, RequestBuilder};
-use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use service::Running;
-use service::auth::{AuthArgs, Issuer, Role};
+pub(crate) use service::testing::{User, admin, user};
 pub(crate) use testkit::Ask;
 use testkit::{TestMessage, TestMongo, TestRabbit, TestRedis, eventually};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 /// The queue of the test, which is bound to all that owners tell.
 const SEEN: &str = "seen";
@@ -34,13 +32,6 @@ pub(crate) struct World {
 pub(crate) struct Owners {
     pub(crate) running: Running,
     client: Client,
-}
-
-/// A user with a token.
-pub(crate) struct User {
-    pub(crate) id: Uuid,
-    pub(crate) session: Uuid,
-    pub(crate) token: String,
 }
 
 impl World {
@@ -170,31 +161,4 @@ pub(crate) fn at(address: &str) -> Value {
     let mut grace = grace();
     grace["address"] = address.into();
     grace
-}
-
-impl AsRef<str> for User {
-    fn as_ref(&self) -> &str {
-        &self.token
-    }
-}
-
-pub(crate) fn user() -> User {
-    user_with(&[Role::User])
-}
-
-pub(crate) fn admin() -> User {
-    user_with(&[Role::User, Role::Admin])
-}
-
-fn user_with(roles: &[Role]) -> User {
-    #[derive(Parser)]
-    struct Only {
-        #[command(flatten)]
-        auth: AuthArgs,
-    }
-    let (id, session) = (Uuid::now_v7(), Uuid::now_v7());
-    let issuer = Issuer::new(&Only::parse_from(["test"]).auth).expect("the example secret will do in development");
-    let issued = issuer.issue(id, session, &roles.iter().copied().collect(), Duration::from_secs(900));
-    let token = issued.expect("a token can be issued").token.expose_secret().to_owned();
-    User { id, session, token }
 }

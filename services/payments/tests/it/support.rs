@@ -13,13 +13,12 @@ use messaging::documents::{Entry, RelaySettings};
 use messaging::{Broker, Delivery, Meta, Outcome, Outgoing, Settings};
 use payments::{Charge, Config, Patience, Payment, PaymentProvider, SimulatedProvider, TakeCommands, start};
 use reqwest::{Client, RequestBuilder};
-use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use service::Running;
-use service::auth::{AuthArgs, Issuer, Role};
 use service::documents::Documents;
+pub(crate) use service::testing::{User, admin, user};
 use testkit::{TestMongo, TestRabbit, TestRedis, eventually};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -147,6 +146,15 @@ impl World {
         events
     }
 
+    /// Waits until no message lies in a payment any more.
+    pub(crate) async fn all_told(&self) {
+        eventually("all messages are sent", || async {
+            let waiting: Vec<Document> = self.found("payments", doc! { "outbox.0": { "$exists": true } }).await;
+            waiting.is_empty().then_some(())
+        })
+        .await;
+    }
+
     /// What was decided about an order.
     pub(crate) async fn payment(&self, order: Uuid) -> Option<Decided> {
         self.found("payments", doc! { "_id": order.to_string() }).await.pop()
@@ -229,32 +237,6 @@ pub(crate) fn refund(charge: &Charge) -> PaymentCommand {
 /// As the handler gets it.
 pub(crate) fn delivery(payload: PaymentCommand, attempt: u32) -> Delivery<PaymentCommand> {
     Delivery { meta: Meta { id: Uuid::now_v7(), attempt, ..Meta::default() }, payload }
-}
-
-/// A user with a token.
-pub(crate) struct User {
-    pub(crate) id: Uuid,
-    token: String,
-}
-
-pub(crate) fn user() -> User {
-    user_with(&[Role::User])
-}
-
-pub(crate) fn admin() -> User {
-    user_with(&[Role::User, Role::Admin])
-}
-
-fn user_with(roles: &[Role]) -> User {
-    #[derive(Parser)]
-    struct Only {
-        #[command(flatten)]
-        auth: AuthArgs,
-    }
-    let (id, session) = (Uuid::now_v7(), Uuid::now_v7());
-    let issuer = Issuer::new(&Only::parse_from(["test"]).auth).expect("the example secret will do in development");
-    let issued = issuer.issue(id, session, &roles.iter().copied().collect(), Duration::from_secs(900));
-    User { id, token: issued.expect("a token can be issued").token.expose_secret().to_owned() }
 }
 
 /// Sends a request and reads its answer.

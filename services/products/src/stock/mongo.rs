@@ -9,7 +9,7 @@ use messaging::Outgoing;
 use mongodb::error::{Error, ErrorKind, WriteFailure};
 use mongodb::options::IndexOptions;
 use mongodb::{Collection, Database, IndexModel};
-use service::documents::{Aggregate, Documents, failed, in_time, instant, now};
+use service::documents::{Aggregate, Documents, failed, in_time, instant, now, state_alone};
 use service::http::RequestIds;
 use service::{ApiError, ApiResult};
 use time::OffsetDateTime;
@@ -123,7 +123,7 @@ impl Store for MongoStore {
     async fn product(&self, product_id: Uuid) -> ApiResult<Option<Product>> {
         // Without the messages that wait in it, which can be many times as large as the rest.
         let products = self.products.collection().clone();
-        let (filter, projection) = (doc! { "_id": product_id.to_string() }, doc! { "outbox": 0, "created_with": 0 });
+        let (filter, projection) = (doc! { "_id": product_id.to_string() }, state_alone());
         in_time(async move { products.find_one(filter).projection(projection).await }).await.map_err(failed)
     }
 

@@ -140,11 +140,21 @@ impl Shop {
 /// Enough for every step of any call here, and a bound for the test.
 const MOST_STEPS: usize = 40;
 
-#[tokio::test]
-async fn a_reservation_is_finished_by_another_process() {
+/// Lets processes end over an order after ever more steps, until one comes to the end of its work. Each time with other products.
+async fn after_each_step(comes_to_its_end: impl AsyncFn(&Shop, Uuid, usize) -> bool) {
     let mut shop = Shop::new().await;
     for steps in 0..MOST_STEPS {
-        let order = Uuid::now_v7();
+        if comes_to_its_end(&shop, Uuid::now_v7(), steps).await {
+            return;
+        }
+        shop.restock().await;
+    }
+    panic!("it takes more than {MOST_STEPS} steps");
+}
+
+#[tokio::test]
+async fn a_reservation_is_finished_by_another_process() {
+    after_each_step(async |shop, order, steps| {
         let ended = shop.ending_after(steps).reserve(order, shop.items(2), HOLD).await;
         shop.sweep().await;
         let state = shop.checked(order).await;
@@ -154,40 +164,30 @@ async fn a_reservation_is_finished_by_another_process() {
         assert!(matches!(again, Answer::Reserved { .. }));
         shop.process().release(order).await.expect("it can be released");
         assert_eq!(shop.checked(order).await, Some(State::Released));
-        if ended.is_ok() {
-            return;
-        }
-        shop.restock().await;
-    }
-    panic!("it takes more than {MOST_STEPS} steps");
+        ended.is_ok()
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn what_came_short_midway_is_given_back_by_another_process() {
-    let mut shop = Shop::new().await;
-    for steps in 0..MOST_STEPS {
+    after_each_step(async |shop, order, steps| {
         // The second one is short.
         let [first, second] = shop.products;
         let items = Items::new([(first, 2), (second, 6)]).expect("they are right");
-        let order = Uuid::now_v7();
         let ended = shop.ending_after(steps).reserve(order, items.clone(), HOLD).await;
         shop.sweep().await;
         assert_eq!(shop.checked(order).await, (steps > 0).then_some(State::Released), "after {steps} steps");
         let again = shop.process().reserve(order, items, HOLD).await.expect("an answer");
         assert!(matches!(again, Answer::OutOfStock(short) if short.available == 5 && short.product_id == second));
-        if ended.is_ok() {
-            return;
-        }
-        shop.restock().await;
-    }
-    panic!("it takes more than {MOST_STEPS} steps");
+        ended.is_ok()
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_sale_is_finished_by_another_process() {
-    let mut shop = Shop::new().await;
-    for steps in 0..MOST_STEPS {
-        let order = Uuid::now_v7();
+    after_each_step(async |shop, order, steps| {
         shop.process().reserve(order, shop.items(2), HOLD).await.expect("it can be reserved");
         let ended = shop.ending_after(steps).commit(order).await;
         shop.sweep().await;
@@ -196,19 +196,14 @@ async fn a_sale_is_finished_by_another_process() {
         assert_eq!(state, Some(if steps < 2 { State::Reserved } else { State::Committed }), "after {steps} steps");
         shop.process().commit(order).await.expect("it can be sold");
         assert_eq!(shop.checked(order).await, Some(State::Committed));
-        if ended.is_ok() {
-            return;
-        }
-        shop.restock().await;
-    }
-    panic!("it takes more than {MOST_STEPS} steps");
+        ended.is_ok()
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_release_is_finished_by_another_process() {
-    let mut shop = Shop::new().await;
-    for steps in 0..MOST_STEPS {
-        let order = Uuid::now_v7();
+    after_each_step(async |shop, order, steps| {
         shop.process().reserve(order, shop.items(2), HOLD).await.expect("it can be reserved");
         let ended = shop.ending_after(steps).release(order).await;
         shop.sweep().await;
@@ -216,49 +211,34 @@ async fn a_release_is_finished_by_another_process() {
         assert_eq!(state, Some(if steps < 2 { State::Reserved } else { State::Released }), "after {steps} steps");
         shop.process().release(order).await.expect("it can be released");
         assert_eq!(shop.checked(order).await, Some(State::Released));
-        if ended.is_ok() {
-            return;
-        }
-        shop.restock().await;
-    }
-    panic!("it takes more than {MOST_STEPS} steps");
+        ended.is_ok()
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn what_runs_out_of_time_is_given_back_whoever_ends_over_it() {
-    let mut shop = Shop::new().await;
-    for steps in 0..MOST_STEPS {
-        let order = Uuid::now_v7();
+    after_each_step(async |shop, order, steps| {
         shop.process().reserve(order, shop.items(2), Duration::ZERO).await.expect("it can be reserved");
-        let ending = shop.ending_after(steps);
-        let _ = ending.sweep().await;
+        let _ = shop.ending_after(steps).sweep().await;
         let was_done = reservations(&shop.mongo).await.iter().all(|reservation| reservation.due.is_none());
         shop.sweep().await;
         assert_eq!(shop.checked(order).await, Some(State::Released), "after {steps} steps");
-        if was_done {
-            return;
-        }
-        shop.restock().await;
-    }
-    panic!("it takes more than {MOST_STEPS} steps");
+        was_done
+    })
+    .await;
 }
 
 /// Released by somebody else while who reserves has done some steps, and goes on.
 #[tokio::test]
 async fn who_reserves_and_is_overtaken_by_a_release_at_any_step_holds_nothing() {
-    let mut shop = Shop::new().await;
-    for steps in 0..MOST_STEPS {
-        let order = Uuid::now_v7();
-        let reserving = shop.ending_after(steps);
-        let ended = reserving.reserve(order, shop.items(2), HOLD).await;
+    after_each_step(async |shop, order, steps| {
+        let ended = shop.ending_after(steps).reserve(order, shop.items(2), HOLD).await;
         shop.process().release(order).await.expect("it can be released");
         let late = shop.process().reserve(order, shop.items(2), HOLD).await;
         assert_eq!(late.expect_err("it was released").status(), 409);
         assert_eq!(shop.checked(order).await, Some(State::Released), "after {steps} steps");
-        if ended.is_ok() {
-            return;
-        }
-        shop.restock().await;
-    }
-    panic!("it takes more than {MOST_STEPS} steps");
+        ended.is_ok()
+    })
+    .await;
 }

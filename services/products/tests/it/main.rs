@@ -18,4 +18,3 @@ mod shelves;
 mod stub;
 mod support;
 mod tokens;
-mod users;

@@ -48,6 +48,27 @@ async fn without_the_database_the_answer_is_503_until_it_is_back() {
 }
 
 #[tokio::test]
+async fn without_the_owners_only_what_was_created_before_is_answered_again() {
+    let world = World::new().await;
+    let owners = proxy(&world.owners_at.to_string()).await;
+    let products = world.products_with(&[&format!("--grpc-urls=owners=http://127.0.0.1:{}", owners.port())]).await;
+    let user = user();
+    let owner = world.owners.of(&user);
+    let create = |stock| products.post(&teapot(&owner, stock)).header("idempotency-key", "k").by(&user);
+    let first = create(1).answer().await.expect(201);
+    owners.cut().await;
+    let again = create(1).answer().await.expect(201);
+    assert_eq!(again.json(), first.json());
+    for header in ["location", "etag"] {
+        assert_eq!(again.header(header), first.header(header));
+    }
+    let other = create(2).answer().await.expect(422).json();
+    assert_eq!(other["errors"][0]["field"], "Idempotency-Key");
+    products.post(&teapot(&owner, 1)).by(&user).answer().await.expect(503);
+    world.events(1).await;
+}
+
+#[tokio::test]
 async fn what_was_written_is_told_before_the_stop() {
     let world = World::new().await;
     let products = world.products().await;

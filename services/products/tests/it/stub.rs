@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use crate::users::User;
+use crate::support::User;
 
 /// Owners as the test says they are.
 #[derive(Clone, Default)]

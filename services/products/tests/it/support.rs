@@ -12,13 +12,13 @@ use proto::v1::product_service_client::ProductServiceClient;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use service::Running;
+pub(crate) use service::testing::{User, admin, user};
 pub(crate) use testkit::Ask;
 use testkit::{TestMessage, TestMongo, TestRabbit, TestRedis, eventually};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::stub::StubOwners;
-pub(crate) use crate::users::{User, admin, user};
 
 /// The queue of the test, which is bound to all that products tell.
 const SEEN: &str = "seen";
@@ -32,7 +32,7 @@ pub(crate) struct World {
     pub(crate) rabbit: TestRabbit,
     pub(crate) redis: TestRedis,
     pub(crate) owners: StubOwners,
-    owners_at: SocketAddr,
+    pub(crate) owners_at: SocketAddr,
     seen: tokio::sync::Mutex<Vec<TestMessage>>,
     stop: CancellationToken,
 }
