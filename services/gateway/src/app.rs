@@ -19,7 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::limit::Limiter;
 use crate::routes::{FAMILIES, Token};
-use crate::{admit, dashboard, describe, proxy};
+use crate::{admit, dashboard, describe, proxy, system};
 
 /// What the handlers share. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -69,7 +69,7 @@ pub fn openapi() -> OpenApi {
 }
 
 fn own_routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(describe::description()).merge(dashboard::router())
+    OpenApiRouter::with_openapi(describe::description()).merge(dashboard::router()).merge(system::router())
 }
 
 /// Who tries paths is counted like everybody else.

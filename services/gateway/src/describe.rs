@@ -43,7 +43,7 @@ const PATCH: Verb = (Method::PATCH, HttpMethod::Patch);
 const DELETE: Verb = (Method::DELETE, HttpMethod::Delete);
 
 /// What the services answer. A test compares it with what those say that are here.
-static PASSED_ON: [(&str, &[Verb]); 23] = [
+static PASSED_ON: [(&str, &[Verb]); 32] = [
     ("/auth/login", &[POST]),
     ("/auth/logout", &[POST]),
     ("/auth/me", &[GET]),
@@ -51,6 +51,7 @@ static PASSED_ON: [(&str, &[Verb]); 23] = [
     ("/auth/register", &[POST]),
     ("/api/users", &[GET, POST]),
     ("/api/users/{id}", &[GET, PUT, DELETE]),
+    ("/api/users/{id}/everywhere", &[GET]),
     ("/api/users/{id}/roles", &[PUT]),
     ("/api/records", &[GET, POST]),
     ("/api/records/{srn}", &[GET, DELETE]),
@@ -61,12 +62,20 @@ static PASSED_ON: [(&str, &[Verb]); 23] = [
     ("/api/owners/{id}", &[GET, PUT, DELETE]),
     ("/api/products", &[GET, POST]),
     ("/api/products/{id}", &[GET, PUT, DELETE]),
+    ("/api/products/{id}/image", &[GET, PUT, DELETE]),
     ("/api/products/{id}/stock", &[PATCH]),
     ("/api/orders", &[GET, POST]),
     ("/api/orders/summary", &[GET]),
     ("/api/orders/{id}", &[GET]),
     ("/api/orders/{id}/cancel", &[POST]),
     ("/api/orders/{id}/events", &[GET]),
+    ("/api/search", &[GET]),
+    ("/api/admin/dead-letters", &[GET]),
+    ("/api/admin/dead-letters/{queue}", &[GET]),
+    ("/api/admin/dead-letters/{queue}/redrive", &[POST]),
+    ("/api/admin/dead-letters/{queue}/purge", &[POST]),
+    ("/api/admin/audit", &[GET]),
+    ("/api/admin/reindex/{kind}", &[POST]),
 ];
 
 /// What every description begins with.

@@ -17,6 +17,7 @@ mod peer;
 mod proxy;
 mod routes;
 mod running;
+mod system;
 mod timing;
 mod tunnel;
 

@@ -13,8 +13,17 @@ pub(crate) struct Family {
     pub(crate) upstream: &'static str,
     /// Which of them need an access token.
     pub(crate) token: Token,
-    /// The service that answers `GET {public}/{one}` in place of `service`.
-    pub(crate) one_is_read_from: Option<&'static str>,
+    /// Reads that another service answers in place of `service`.
+    pub(crate) reads_elsewhere: Option<(Read, &'static str)>,
+}
+
+/// Some of the reads of a family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Read {
+    /// `{public}/{one}`
+    One,
+    /// `{public}/{one}/{this}`
+    PartOfOne(&'static str),
 }
 
 /// Which requests need an access token.
@@ -29,34 +38,58 @@ pub(crate) enum Token {
 }
 
 pub(crate) const PRODUCER: &str = "producer";
+pub(crate) const CONSUMER: &str = "consumer";
 pub(crate) const ORDERS: &str = "orders";
 
-pub(crate) static FAMILIES: [Family; 7] = [
+pub(crate) static FAMILIES: [Family; 11] = [
     family("/auth", PRODUCER, "/auth", Token::Never),
-    family("/api/users", PRODUCER, "/users", Token::Always),
-    Family { one_is_read_from: Some("consumer"), ..family("/api/records", PRODUCER, "/records", Token::Always) },
+    Family {
+        reads_elsewhere: Some((Read::PartOfOne("everywhere"), CONSUMER)),
+        ..family("/api/users", PRODUCER, "/users", Token::Always)
+    },
+    Family {
+        reads_elsewhere: Some((Read::One, CONSUMER)),
+        ..family("/api/records", PRODUCER, "/records", Token::Always)
+    },
     family("/api/tasks", PRODUCER, "/tasks", Token::Always),
     family("/api/owners", "owners", "/v1/owners", Token::ToWrite),
     family("/api/products", "products", "/v1/products", Token::ToWrite),
     family("/api/orders", ORDERS, "/v1/orders", Token::Always),
+    family("/api/search", CONSUMER, "/search", Token::ToWrite),
+    family("/api/admin/dead-letters", CONSUMER, "/admin/dead-letters", Token::Always),
+    family("/api/admin/audit", CONSUMER, "/admin/audit", Token::Always),
+    family("/api/admin/reindex", CONSUMER, "/admin/reindex", Token::Always),
 ];
 
 const fn family(public: &'static str, service: &'static str, upstream: &'static str, token: Token) -> Family {
-    Family { public, service, upstream, token, one_is_read_from: None }
+    Family { public, service, upstream, token, reads_elsewhere: None }
 }
 
 impl Family {
     /// The service for a request; `rest` is its path after `public`.
     pub(crate) fn service(&self, method: &Method, rest: &str) -> &'static str {
-        match self.one_is_read_from {
-            Some(service) if is_read(method) && is_one(rest) => service,
+        match self.reads_elsewhere {
+            Some((read, service)) if is_read(method) && read.is_meant_by(rest) => service,
             _ => self.service,
         }
     }
 
     /// Whether the service answers any of them.
     pub(crate) fn is_served_by(&self, service: &str) -> bool {
-        self.service == service || self.one_is_read_from == Some(service)
+        self.service == service || self.reads_elsewhere.is_some_and(|(_, elsewhere)| elsewhere == service)
+    }
+}
+
+impl Read {
+    fn is_meant_by(self, rest: &str) -> bool {
+        let Some((one, part)) = rest.strip_prefix('/').map(|rest| rest.split_once('/').unwrap_or((rest, ""))) else {
+            return false;
+        };
+        !one.is_empty()
+            && match self {
+                Self::One => part.is_empty() && !rest.ends_with('/'),
+                Self::PartOfOne(this) => part == this,
+            }
     }
 }
 
@@ -72,10 +105,6 @@ impl Token {
 
 fn is_read(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
-}
-
-fn is_one(rest: &str) -> bool {
-    rest.strip_prefix('/').is_some_and(|one| !one.is_empty() && !one.contains('/'))
 }
 
 #[cfg(test)]
@@ -104,9 +133,24 @@ mod tests {
     }
 
     #[test]
-    fn only_reading_products_and_owners_and_getting_a_token_needs_none() {
+    fn what_all_stores_hold_of_a_user_is_read_from_the_consumer() {
+        let users = family_of("/api/users");
+        for (method, rest, service) in [
+            (Method::GET, "/1/everywhere", "consumer"),
+            (Method::GET, "/1", "producer"),
+            (Method::GET, "//everywhere", "producer"),
+            (Method::GET, "/1/everywhere/", "producer"),
+            (Method::GET, "/1/elsewhere", "producer"),
+            (Method::PUT, "/1/everywhere", "producer"),
+        ] {
+            assert_eq!(users.service(&method, rest), service, "{method} {rest}");
+        }
+    }
+
+    #[test]
+    fn only_reading_the_shop_and_searching_and_getting_a_token_needs_none() {
         for family in &FAMILIES {
-            let open_to_read = ["/auth", "/api/owners", "/api/products"].contains(&family.public);
+            let open_to_read = ["/auth", "/api/owners", "/api/products", "/api/search"].contains(&family.public);
             for method in [Method::GET, Method::HEAD] {
                 assert_eq!(family.token.is_needed(&method), !open_to_read, "{method} {}", family.public);
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use client::{Registration, Services};
+use client::{CallArgs, Registration, Services};
 use redis::aio::ConnectionManager;
 use service::auth::Verifier;
 use service::connect::{self, PoolSettings};
@@ -30,7 +30,10 @@ pub async fn start(config: Config, stop: CancellationToken) -> anyhow::Result<Ru
     let address = listener.local_addr()?;
     let redis = connect::redis_if_there("REDIS_URL", &config.redis_url, pool())?;
     let verifier = Verifier::new(&config.auth, Some(redis.clone()))?;
-    let services = Services::start(&config.registry, &config.calls, NAME, &stop)?;
+    // The registry does not know itself, and is asked how it is as all others are.
+    let service_urls = config.calls.service_urls.clone().with("registry", &config.registry.registry_url);
+    let calls = CallArgs { service_urls, ..config.calls.clone() };
+    let services = Services::start(&config.registry, &calls, NAME, &stop)?;
     let registration = Registration::start(&config.registry, NAME, env!("CARGO_PKG_VERSION"), address, || true)?;
     // Who looks for gateways is to hear that this one leaves before it takes no more connections.
     let leaving = registration.leave_before(stop.clone());

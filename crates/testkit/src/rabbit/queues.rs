@@ -10,6 +10,13 @@ use super::{TestMessage, TestRabbit};
 use crate::eventually;
 
 impl TestRabbit {
+    /// The names of all queues.
+    pub async fn queue_names(&self) -> Vec<String> {
+        let queues = self.api.must(self.api.get(&["queues", &self.vhost])).await;
+        let queues = queues.as_array().into_iter().flatten();
+        queues.filter_map(|queue| queue["name"].as_str().map(ToOwned::to_owned)).collect()
+    }
+
     /// How many messages the queue holds: ready ones and those that a consumer has not acked yet.
     ///
     /// The number is at least as new as the call. A quorum queue tells its length at intervals only, so this waits for

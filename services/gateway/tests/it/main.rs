@@ -15,6 +15,7 @@ mod settings;
 mod streaming;
 mod stub;
 mod support;
+mod system;
 mod tokens;
 mod tunnels;
 mod wire;
