@@ -41,8 +41,9 @@ pub struct Config {
     #[arg(long, env, hide_env_values = true, default_value = "redis://127.0.0.1:6379")]
     pub redis_url: SecretString,
 
-    /// Seconds after which an order is given up that was not paid.
-    #[arg(long, env, value_parser = service::seconds, default_value = "60")]
+    /// Seconds after which an order is given up that was not paid. Longer than BREAKER_OPEN, so that none is given up because
+    /// products were away for a moment.
+    #[arg(long, env, value_parser = service::seconds, default_value = "180")]
     pub order_timeout: Duration,
 
     #[allow(missing_docs, reason = "flattened")]

@@ -12,7 +12,8 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::server::{Kind, Servers};
-use crate::world::Process;
+use crate::shop::Services;
+use crate::world::{ADMIN, Process};
 use Which::{But, Only};
 
 /// Together they take less than two minutes on two cores; more would be for want of an answer.
@@ -24,16 +25,13 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
 /// Requests for each operation, beside those made from the examples and the bounds of its parameters.
 const EXAMPLES: &str = "30";
 
-/// Operations that are never asked: a stream without end, and what the gateway passes on to services that there are none of
-/// yet.
-const NEVER: &str = "^GET /watch$|^[A-Z]+ /api/(owners|products|orders)(/|$)";
+/// Operations that are never asked: a stream without end.
+const NEVER: &str = "^GET /watch$";
 
 /// Operations that are asked last, as they can end the session that all is asked with.
 const LAST: &str = "^POST /auth/logout$|^DELETE /users/|^PUT (/api)?/users/.*/roles$|^DELETE /api/users/";
 
 const REGISTRY_TOKEN: &str = "a-token-for-tests";
-
-const ADMIN: (&str, &str) = ("admin@example.org", "correct horse battery staple");
 
 /// Which operations are asked, by expressions for their method and path.
 enum Which {
@@ -48,6 +46,7 @@ struct Programs {
     registry: Process,
     producer: Process,
     consumer: Process,
+    shop: Services,
     gateway: Process,
 }
 
@@ -63,8 +62,11 @@ impl Programs {
         let producer = registered(servers.producer()).env("ADMIN_EMAIL", ADMIN.0).env("ADMIN_PASSWORD", ADMIN.1);
         let consumer = registered(servers.consumer().await);
         let gateway = registered(Process::new("gateway")).env("RATE_LIMIT", "0");
-        let (producer, consumer, gateway) = tokio::join!(producer.start(), consumer.start(), gateway.start());
-        Self { lonely_registry, registry, producer, consumer, gateway }
+        let shop = Services::on(servers, registered).await;
+        let shop_starts = join_all(shop.all().map(Process::start_again));
+        let (producer, consumer, gateway, _) =
+            tokio::join!(producer.start(), consumer.start(), gateway.start(), shop_starts);
+        Self { lonely_registry, registry, producer, consumer, shop, gateway }
     }
 
     fn site(&self) -> Site {
@@ -72,8 +74,10 @@ impl Programs {
     }
 
     /// In the order they are stopped in.
-    fn all(&self) -> [&Process; 5] {
-        [&self.gateway, &self.consumer, &self.producer, &self.registry, &self.lonely_registry]
+    fn all(&self) -> Vec<&Process> {
+        let edge = [&self.gateway, &self.consumer];
+        let last = [&self.producer, &self.registry, &self.lonely_registry];
+        edge.into_iter().chain(self.shop.all()).chain(last).collect()
     }
 }
 
@@ -88,6 +92,10 @@ async fn no_program_gives_an_answer_that_it_does_not_document() {
         ask("registry", &programs.lonely_registry, Some(REGISTRY_TOKEN), But(&[NEVER])),
         ask("producer", &programs.producer, Some(&admin), But(&[NEVER, LAST])),
         ask("consumer", &programs.consumer, Some(&admin), But(&[NEVER])),
+        ask("owners", &programs.shop.owners, Some(&admin), But(&[NEVER])),
+        ask("products", &programs.shop.products, Some(&admin), But(&[NEVER])),
+        ask("orders", &programs.shop.orders, Some(&admin), But(&[NEVER])),
+        ask("payments", &programs.shop.payments, Some(&admin), But(&[NEVER])),
         ask("gateway", &programs.gateway, Some(&admin), But(&[NEVER, LAST])),
         ask("gateway, without a token", &programs.gateway, None, But(&[NEVER])),
     ]);

@@ -10,6 +10,7 @@ mod leading;
 mod load;
 mod midway;
 mod server;
+mod shop;
 mod stopping;
 mod stores;
 mod world;

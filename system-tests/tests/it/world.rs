@@ -26,6 +26,16 @@ const CONSUMED: [&str; 8] = [
     queue::PRODUCER_TASKS,
 ];
 
+/// As for production.
+pub(crate) const SECRETS: [(&str, &str); 3] = [
+    ("ENVIRONMENT", "production"),
+    ("JWT_SECRET", "a secret for tests, which nobody else has"),
+    ("REGISTRY_TOKEN", "a-token-for-tests"),
+];
+
+/// The first admin.
+pub(crate) const ADMIN: (&str, &str) = ("admin@example.org", "correct horse battery staple");
+
 /// One of our programs, which may be killed.
 pub(crate) struct Process {
     program: Program,
@@ -54,6 +64,15 @@ impl Process {
 
     pub(crate) fn env(self, name: &str, value: &str) -> Self {
         Self { program: self.program.env(name, value), ..self }
+    }
+
+    pub(crate) fn set(self, settings: &[(&str, &str)]) -> Self {
+        settings.iter().fold(self, |process, (name, value)| process.env(name, value))
+    }
+
+    /// One that also answers gRPC.
+    pub(crate) fn with_grpc(self) -> Self {
+        self.env("GRPC_LISTEN", &format!("127.0.0.1:{}", free_port()))
     }
 
     pub(crate) fn role(self, role: &str) -> Self {

@@ -54,15 +54,15 @@ pub(crate) async fn audit(world: &World, writes: &[Write]) {
 
 /// What is not as it should be.
 #[derive(Debug, Default)]
-struct Findings(Vec<String>);
+pub(crate) struct Findings(Vec<String>);
 
 impl Findings {
-    fn add(&mut self, finding: String) {
+    pub(crate) fn add(&mut self, finding: String) {
         self.0.push(finding);
     }
 
     /// Each key must have the same value on both sides.
-    fn compare<V: PartialEq + Debug>(
+    pub(crate) fn compare<V: PartialEq + Debug>(
         &mut self,
         what: &str,
         expected: &BTreeMap<String, V>,
@@ -79,7 +79,7 @@ impl Findings {
         self.0.extend(extra.map(|(key, there)| format!("{what} is one too many: {key} {there:?}")));
     }
 
-    fn none(self) {
+    pub(crate) fn none(self) {
         let shown = self.0.iter().take(SHOWN).map(|finding| format!("\n  {finding}")).collect::<String>();
         assert!(self.0.is_empty(), "{} findings:{shown}", self.0.len());
     }

@@ -19,15 +19,7 @@ use uuid::Uuid;
 use self::reading::Readers;
 use crate::load::{Failed, Load, Wish, Write};
 use crate::server::{Kind, Servers};
-use crate::world::{Process, World};
-
-const SECRETS: [(&str, &str); 3] = [
-    ("ENVIRONMENT", "production"),
-    ("JWT_SECRET", "a secret for tests, which nobody else has"),
-    ("REGISTRY_TOKEN", "a-token-for-tests"),
-];
-
-const ADMIN: (&str, &str) = ("admin@example.org", "correct horse battery staple");
+use crate::world::{ADMIN, Process, SECRETS, World};
 
 /// All of it. Its first producer and consumer are those of the world.
 pub(crate) struct Edge {
