@@ -2,10 +2,14 @@
 #
 #   docker build --target PROGRAM .
 #
-# with registry, producer, consumer, gateway, owners, products, orders, payments, or warren, the command line.
-# `docker compose --profile cli build` makes them all; `dev` is for docker-compose.dev.yml.
+# with registry, producer, consumer, gateway, owners, products, orders, payments, bridge, or warren, the command line.
+# `docker compose --profile cli --profile full build` makes them all; `dev` is for docker-compose.dev.yml.
 
 FROM rust:1-slim-bookworm AS toolchain
+# The client of Kafka is written in C, and brings its own build.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends g++ make \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 
 FROM toolchain AS dev
@@ -29,9 +33,9 @@ RUN --mount=type=cache,id=warren-registry,target=/usr/local/cargo/registry \
     --mount=type=cache,id=warren-target,target=/src/target,sharing=locked \
     find . -path ./target -prune -o -type f -exec touch {} + \
     && cargo build --release --locked -p registry -p producer -p consumer -p gateway \
-        -p owners -p products -p orders -p payments -p warren \
+        -p owners -p products -p orders -p payments -p bridge -p warren \
     && (cd target/release \
-        && install -D -t /out registry producer consumer gateway owners products orders payments warren) \
+        && install -D -t /out registry producer consumer gateway owners products orders payments bridge warren) \
     && strip --strip-debug /out/*
 
 FROM debian:bookworm-slim AS runtime
@@ -81,6 +85,11 @@ FROM runtime AS payments
 COPY --from=build /out/payments /usr/local/bin/
 EXPOSE 30003
 ENTRYPOINT ["payments"]
+
+FROM runtime AS bridge
+COPY --from=build /out/bridge /usr/local/bin/
+EXPOSE 30004
+ENTRYPOINT ["bridge"]
 
 FROM runtime AS warren
 COPY --from=build /out/warren /usr/local/bin/

@@ -5,7 +5,14 @@ docker_answers() {
   command -v docker >/dev/null && timeout 10 docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1
 }
 
-compose() { (cd "$ROOT" && docker compose "$@"); }
+# What was started with the profile keeps it until down.
+docker_is_full() { [ "$(cat "$STATE/docker-up" 2>/dev/null)" = full ]; }
+
+compose() {
+  local profile=()
+  ! docker_is_full || profile=(--profile full)
+  (cd "$ROOT" && docker compose "${profile[@]}" "$@")
+}
 
 # `down`, `status` and `logs` mean Docker after an `up` by Docker.
 docker_is_up() { [ -e "$STATE/docker-up" ] && docker_answers; }
@@ -15,7 +22,7 @@ check_docker_ports() {
   local name ours problem=0
   ours=$(compose ps --format '{{.Ports}}' | tr ',' '\n' | sed -nE 's/.*:([0-9]+)->.*/\1/p')
   for name in "${!PORT[@]}"; do
-    [ "$name" != payments ] || continue   # which Docker keeps to itself
+    case $name in payments | mail) continue ;; esac   # which Docker keeps to itself, or has not
     [[ $(dotenv "${PORT_VARIABLE[$name]}") != *-* ]] || continue
     if port_taken "${PORT[$name]}" && ! grep -qx "${PORT[$name]}" <<<"$ours"; then
       say_taken "$name"
@@ -32,7 +39,13 @@ up_docker() {
   ! native_is_up || die "Warren runs natively here; './dev down' first."
   check_docker_ports
   mkdir -p "$STATE"
-  : >"$STATE/docker-up"
+  if [ -z "$FULL" ]; then
+    : >"$STATE/docker-up"
+  elif ! docker_is_full; then
+    say full >"$STATE/docker-up"
+    # They find out about the profile when they start.
+    compose rm --stop --force consumer products products-worker
+  fi
   if ! compose up --build --wait -d; then
     compose ps --all || true
     die "docker compose did not bring everything up: 'docker compose logs NAME' tells why. './dev up --native' needs no Docker."

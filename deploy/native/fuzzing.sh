@@ -3,19 +3,7 @@
 
 SCHEMATHESIS=schemathesis==4.32.5
 
-install_schemathesis() {
-  local venv=$STATE/fuzzing-venv log=$STATE/install.log
-  if [ "$(cat "$venv/version" 2>/dev/null)" = "$SCHEMATHESIS" ]; then return 0; fi
-  say "Installing $SCHEMATHESIS"
-  rm -rf "$venv"
-  if ! { "$(system_python)" -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check "$SCHEMATHESIS"; } \
-    2>&1 | mask_hosts >>"$log"; then
-    tail -n 15 "$log" >&2
-    warn "$SCHEMATHESIS could not be installed; all that pip said is in $log"
-    return 1
-  fi
-  printf '%s\n' "$SCHEMATHESIS" >"$venv/version"   # last, so that an interrupted install is begun anew
-}
+install_schemathesis() { (install_venv fuzzing-venv "which asks each program what it should not" "$SCHEMATHESIS"); }
 
 # The whole workspace and a filter, as with one package alone cargo would build what it needs once more.
 fuzz_apis() {

@@ -1,12 +1,16 @@
 # shellcheck shell=bash
-# Installs what is missing, by apt, PyPI and cargo; with nothing missing it takes no noticeable time.
+# Installs what is missing, by apt, PyPI, Maven and cargo; with nothing missing it takes no noticeable time.
 
 # One line each: Debian's package, then a test of what we need from it. Not dpkg's word: a server built by hand is as good.
 missing_packages() {
   local package check
-  while read -r package check; do
+  { core_packages; [ -z "$FULL" ] || full_packages; } | while read -r package check; do
     eval "$check" >/dev/null 2>&1 || printf '%s\n' "$package"
-  done <<'LIST'
+  done
+}
+
+core_packages() {
+  cat <<'LIST'
 postgresql         compgen -G '/usr/lib/postgresql/*/bin/postgres'
 mariadb-server     command -v mariadbd
 mariadb-client     command -v mariadb-admin
@@ -18,6 +22,17 @@ python3-venv       compgen -G '/usr/lib/python3*/ensurepip'
 curl               command -v curl
 jq                 command -v jq
 libeatmydata1      compgen -G '/usr/lib/*/libeatmydata.so'
+LIST
+}
+
+# For the servers of `./dev up --full`, which tests want too, and the bridge, whose client of Kafka is built from C.
+full_packages() {
+  cat <<'LIST'
+influxdb              command -v influxd
+default-jdk-headless  command -v java && command -v javac
+maven                 command -v mvn
+g++                   command -v g++
+make                  command -v make
 LIST
 }
 
@@ -55,7 +70,7 @@ disable_units() {
   for package in "$@"; do
     case $package in
       mariadb-server) unit=mariadb ;;
-      redis-server | rabbitmq-server | supervisor | nginx) unit=$package ;;
+      redis-server | rabbitmq-server | supervisor | nginx | influxdb) unit=$package ;;
       *) continue ;;
     esac
     as_root systemctl disable "$unit" >/dev/null 2>&1 || true
@@ -126,18 +141,56 @@ system_python() {
 }
 
 SECANTUS=SecantusDB==0.7.0b3
+SERVERS_VENV=('moto[s3]==5.2.5' Flask==3.1.3 flask-cors==6.0.5 aiosmtpd==1.4.6)
 
 install_mongo() {
-  local venv=$STATE/mongo-venv log=$STATE/install.log
-  if command -v mongod >/dev/null || [ "$(cat "$venv/version" 2>/dev/null)" = "$SECANTUS" ]; then return 0; fi
-  say "Installing $SECANTUS (speaks MongoDB's protocol; there is no mongod here)"
+  command -v mongod >/dev/null || install_venv mongo-venv "which speaks MongoDB's protocol; there is no mongod here" "$SECANTUS"
+}
+
+# install_venv FOLDER WHY REQUIREMENT...: a Python environment in STATE.
+install_venv() {
+  local venv=$STATE/$1 why=$2 log=$STATE/install-$1.log
+  shift 2
+  [ "$(cat "$venv/version" 2>/dev/null)" != "$*" ] || return 0
+  say "Installing $* ($why)"
   rm -rf "$venv"
-  if ! { "$(system_python)" -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check "$SECANTUS"; } \
-    2>&1 | mask_hosts >>"$log"; then
+  if ! { "$(system_python)" -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check "$@"; } \
+    2>&1 | mask_hosts >"$log"; then
     tail -n 15 "$log" >&2
-    die "$SECANTUS could not be installed; all that pip said is in $log"
+    die "They could not be installed; all that pip said is in $log"
   fi
-  printf '%s\n' "$SECANTUS" >"$venv/version"   # last, so that an interrupted install is begun anew
+  printf '%s\n' "$*" >"$venv/version"   # last, so that an interrupted install is begun anew
+}
+
+# install_jars NAME WHAT: those that jars/NAME.xml asks for, into STATE, and what there is of our own to start them. Maven keeps
+# what it fetched, and so is quick next time.
+install_jars() {
+  local pom=$ROOT/deploy/native/jars/$1.xml source=$ROOT/deploy/native/jars/${1^}.java folder=$STATE/jars/$1 version
+  local log=$STATE/install-$1.log
+  [ -e "$source" ] || source=''
+  version=$(cat "$pom" ${source:+"$source"})
+  [ "$(cat "$folder/version" 2>/dev/null)" != "$version" ] || return 0
+  say "Fetching the jars of $2 by Maven (50 MB)"
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  if ! { mvn --quiet --batch-mode -f "$pom" dependency:copy-dependencies -DincludeScope=runtime "-DoutputDirectory=$folder" &&
+    { [ -z "$source" ] || javac -cp "$folder/*" -d "$folder" "$source"; }; } </dev/null 2>&1 | mask_hosts >"$log"; then
+    tail -n 15 "$log" >&2
+    die "The jars of $2 could not be fetched; all that Maven said is in $log"
+  fi
+  chmod -R a+rX "$STATE/jars"
+  printf '%s\n' "$version" >"$folder/version"   # last, as above
+}
+
+# at_once COMMAND...: each is one word of a function and its arguments; false if any fails.
+at_once() {
+  local command job jobs=() good=0
+  for command in "$@"; do
+    ($command) &
+    jobs+=("$!")
+  done
+  for job in "${jobs[@]}"; do wait "$job" || good=1; done
+  return "$good"
 }
 
 CARGO_DENY_VERSION=0.20.2
@@ -158,9 +211,22 @@ install_cargo_deny() {
   hash -r
 }
 
-install_all() {
+install_servers_venv() { install_venv servers-venv "which stand for S3 and a mail server" "${SERVERS_VENV[@]}"; }
+
+# What the servers of the chosen set need: see FULL.
+install_servers() {
   mkdir -p "$STATE"
   install_packages
   make_user
-  install_mongo
+  if [ -n "$FULL" ]; then
+    at_once install_mongo install_servers_venv "install_jars search OpenSearch" "install_jars kafka Kafka" ||
+      die "Not everything could be installed."
+  else
+    install_mongo
+  fi
+}
+
+install_all() {
+  local FULL=yes
+  install_servers
 }

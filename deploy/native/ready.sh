@@ -31,6 +31,32 @@ ready_rabbitmq() {
     "http://127.0.0.1:${PORT[management]}/api/health/checks/port-listener/${PORT[rabbitmq]}"
 }
 
+# Green or yellow: before that it answers, and finds nothing.
+ready_search() { curl -fsS -m 3 "http://127.0.0.1:${PORT[search]}/_cluster/health?wait_for_status=yellow&timeout=1s"; }
+
+# Its `Metadata` request, version 1, for no topic. The fourth of the numbers in the answer is that of brokers one can work with.
+ready_kafka() {
+  local answer
+  exec 7<>"/dev/tcp/127.0.0.1/${PORT[kafka]}" || return 1
+  printf '\0\0\0\x0e\0\x03\0\x01\0\0\0\0\xff\xff\0\0\0\0' >&7
+  answer=$(timeout 2 head -c 12 <&7 | od -An -v -tu1 | tr -d ' \n')
+  exec 7<&- 7>&-
+  [ "${answer: -1}" = 1 ]
+}
+
+ready_influxdb() { curl -fsS -m 3 "http://127.0.0.1:${PORT[influxdb]}/ping"; }
+
+# Whatever it answers: MinIO knows nobody without a signature.
+ready_s3() { curl -sS -m 3 "http://127.0.0.1:${PORT[s3]}/"; }
+
+ready_mail() {
+  local greeting
+  exec 7<>"/dev/tcp/127.0.0.1/${PORT[mail]}" || return 1
+  read -r -t 2 greeting <&7 || true
+  exec 7<&- 7>&-
+  [[ $greeting == 220* ]]
+}
+
 wait_for_servers() {
   local name
   for name in "${SERVERS[@]}"; do

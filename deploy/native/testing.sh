@@ -16,7 +16,8 @@ start_test_servers() {
 
 prepare_servers() {
   exclusively
-  install_all
+  use_test_set
+  install_servers
   start_test_servers
 }
 

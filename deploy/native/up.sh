@@ -21,7 +21,7 @@ start_servers() {
 up_native() {
   use_main_set
   check_ports "${!PORT[@]}"
-  install_all
+  install_servers
   say "Starting ${SERVERS[*]}; their data is in $SET_DIR/data"
   start_servers
   build_programs          # while the servers come up
@@ -36,7 +36,7 @@ up_native() {
 servers_only() {
   use_main_set
   check_ports "${SERVERS[@]}" management metrics
-  install_all
+  install_servers
   rm -f "$SET_DIR/conf.d/programs.conf"
   say "Starting ${SERVERS[*]}; their data is in $SET_DIR/data"
   start_servers
@@ -71,10 +71,17 @@ address_of() {
       server_urls | sed -n "s/^${variable[$1]}=//p"
       ;;
     rabbitmq) server_urls | sed -n 's/^AMQP_URL=//p' ;;
+    search | influxdb) say "http://127.0.0.1:${PORT[$1]}" ;;
+    kafka) say "127.0.0.1:${PORT[kafka]}" ;;
+    s3) say "http://127.0.0.1:${PORT[s3]}  (${USER_OF[s3]} / ${PASSWORD_OF[s3]}$(forgets_images))" ;;
+    mail) say "smtp://127.0.0.1:${PORT[mail]}  (mails are kept in $SET_DIR/data/mail/mails)" ;;
     management) say "http://127.0.0.1:${PORT[management]}  (${USER_OF[rabbitmq]} / ${PASSWORD_OF[rabbitmq]})" ;;
     *) say "http://127.0.0.1:${PORT[$1]}/api-docs${PORT[$1-grpc]:+  (gRPC: 127.0.0.1:${PORT[$1-grpc]})}" ;;
   esac
 }
+
+# The same choice as in servers/s3.sh.
+forgets_images() { [ "$DURABLE" = 1 ] && command -v minio >/dev/null || printf '; in memory, as there is no minio here'; }
 
 managed() { states | awk '{ print $1 }'; }
 

@@ -35,6 +35,45 @@ pub(crate) fn rabbitmq_api() -> Url {
     url("TEST_RABBITMQ_API", "http://warren:warren@127.0.0.1:25673")
 }
 
+/// The shared search server, which speaks Elasticsearch's REST.
+pub(crate) fn search() -> Url {
+    url("TEST_SEARCH_URL", "http://127.0.0.1:29200")
+}
+
+/// The shared Kafka, as a URL.
+pub(crate) fn kafka() -> Url {
+    let brokers = from_environment("TEST_KAFKA_BROKERS").unwrap_or_else(|| "127.0.0.1:29092".to_owned());
+    Url::parse(&format!("kafka://{brokers}"))
+        .unwrap_or_else(|error| panic!("TEST_KAFKA_BROKERS is no address: {error}"))
+}
+
+/// The shared InfluxDB.
+pub(crate) fn influxdb() -> Url {
+    url("TEST_INFLUXDB_URL", "http://127.0.0.1:28086")
+}
+
+/// The shared S3.
+pub(crate) fn s3() -> Url {
+    url("TEST_S3_URL", "http://127.0.0.1:29000")
+}
+
+/// The access key and the secret key of the shared S3.
+pub(crate) fn s3_keys() -> (String, String) {
+    let key = |name, default: &str| from_environment(name).unwrap_or_else(|| default.to_owned());
+    (key("TEST_S3_ACCESS_KEY", "warren"), key("TEST_S3_SECRET_KEY", "warren-password"))
+}
+
+/// The shared mail server.
+pub(crate) fn mail() -> Url {
+    url("TEST_MAIL_URL", "smtp://127.0.0.1:21025")
+}
+
+/// Where the shared mail server keeps what it gets.
+pub(crate) fn mail_folder() -> PathBuf {
+    from_environment("TEST_MAIL_FOLDER")
+        .map_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../../.dev/test/data/mail/mails").into(), PathBuf::from)
+}
+
 /// The program that runs one real server in the foreground.
 pub(crate) fn native_server() -> PathBuf {
     from_environment("WARREN_NATIVE_SERVER")

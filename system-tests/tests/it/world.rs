@@ -15,7 +15,7 @@ use crate::server::{Kind, Servers};
 const SETTLE_LIMIT: Duration = Duration::from_secs(90);
 
 /// The queues of the programs that a world has. Those of other services fill, and nobody minds.
-const CONSUMED: [&str; 8] = [
+const CONSUMED: [&str; 12] = [
     queue::TASKS,
     queue::HEALTH_CHECK,
     queue::INSERT_RECORD,
@@ -23,6 +23,10 @@ const CONSUMED: [&str; 8] = [
     queue::READ_DATABASE,
     queue::USER_TASKS,
     queue::USER_SESSIONS,
+    queue::USER_PREFERENCES,
+    queue::USER_SEARCH,
+    queue::WELCOME_MESSAGES,
+    queue::PRODUCT_SEARCH,
     queue::PRODUCER_TASKS,
 ];
 

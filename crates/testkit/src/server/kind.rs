@@ -19,6 +19,9 @@ pub(super) enum Kind {
     Mongodb,
     Redis,
     Rabbitmq,
+    Search,
+    Kafka,
+    Influxdb,
 }
 
 impl Kind {
@@ -30,6 +33,9 @@ impl Kind {
             Self::Mongodb => "mongo",
             Self::Redis => "redis",
             Self::Rabbitmq => "rabbitmq",
+            Self::Search => "search",
+            Self::Kafka => "kafka",
+            Self::Influxdb => "influxdb",
         }
     }
 
@@ -41,6 +47,8 @@ impl Kind {
             Self::Mongodb => ("mongodb", false, "warren?directConnection=true"),
             Self::Redis => ("redis", false, "0"),
             Self::Rabbitmq => ("amqp", true, DATABASE),
+            Self::Search | Self::Influxdb => ("http", false, ""),
+            Self::Kafka => ("kafka", false, ""),
         };
         let login = if user { format!("{USER}:{PASSWORD}@") } else { String::new() };
         Url::parse(&format!("{scheme}://{login}127.0.0.1:{port}/{path}")).expect("every part of it is plain")
@@ -49,7 +57,7 @@ impl Kind {
     /// Empty where the server asks for none.
     pub(super) fn password(self) -> &'static str {
         match self {
-            Self::Mongodb | Self::Redis => "",
+            Self::Mongodb | Self::Redis | Self::Search | Self::Kafka | Self::Influxdb => "",
             Self::Postgres | Self::Mysql | Self::Rabbitmq => PASSWORD,
         }
     }

@@ -72,6 +72,21 @@ pub async fn private_rabbitmq_with(config: &str) -> PrivateServer {
     PrivateServer::started(Kind::Rabbitmq, Some(config)).await
 }
 
+/// A search server of one's own.
+pub async fn private_search() -> PrivateServer {
+    PrivateServer::started(Kind::Search, None).await
+}
+
+/// A Kafka of one's own.
+pub async fn private_kafka() -> PrivateServer {
+    PrivateServer::started(Kind::Kafka, None).await
+}
+
+/// An InfluxDB of one's own.
+pub async fn private_influxdb() -> PrivateServer {
+    PrivateServer::started(Kind::Influxdb, None).await
+}
+
 impl PrivateServer {
     async fn started(kind: Kind, config: Option<&str>) -> Self {
         let scratch = Scratch::new();
@@ -141,9 +156,14 @@ impl PrivateServer {
         scratch::remove(&self.data());
     }
 
-    /// Where clients reach it, with user, password and database.
+    /// Where clients reach it, with user, password and database; without a `/` at the end.
     pub fn url(&self) -> &str {
-        self.url.as_str()
+        self.url.as_str().trim_end_matches('/')
+    }
+
+    /// `host:port`, which is what clients of Kafka want.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     /// The process id of the server itself.

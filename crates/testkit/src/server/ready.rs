@@ -13,6 +13,7 @@ use url::Url;
 
 use super::kind::Kind;
 use crate::rabbit::TestRabbit;
+use crate::{http, kafka};
 
 /// One that starts may accept a connection and then be silent for long: ask anew.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -26,6 +27,10 @@ pub(super) async fn is_ready(kind: Kind, url: &Url, rabbit: Option<&TestRabbit>)
             Kind::Mongodb => mongodb(url).await,
             Kind::Redis => redis(url).await,
             Kind::Rabbitmq => rabbitmq(url, rabbit).await,
+            // Before that it answers, and finds nothing.
+            Kind::Search => answers(url, "_cluster/health", &[("wait_for_status", "yellow"), ("timeout", "1s")]).await,
+            Kind::Influxdb => answers(url, "ping", &[]).await,
+            Kind::Kafka => broker(url).await,
         }
     });
     matches!(answer.await, Ok(Ok(())))
@@ -71,5 +76,16 @@ async fn rabbitmq(url: &Url, rabbit: Option<&TestRabbit>) -> anyhow::Result<()> 
         None => false,
     };
     ensure!(running, "the vhost does not run yet");
+    Ok(())
+}
+
+async fn answers(url: &Url, path: &str, query: &[(&str, &str)]) -> anyhow::Result<()> {
+    http::client(LIMIT).get(http::at(url, path)).query(query).send().await?.error_for_status()?;
+    Ok(())
+}
+
+/// A broker that has just started is known some time after it listens.
+async fn broker(url: &Url) -> anyhow::Result<()> {
+    ensure!(kafka::brokers(url).await? > 0, "no broker works yet");
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The test servers themselves, what tests do to them, and the pages for people.
 
+mod further;
 mod leftovers;
 mod pages;
 mod port;
