@@ -141,7 +141,8 @@ run_tests() {
   mkdir -p "$STATE"
   exec 6>"$STATE/test.lock"
   flock -n 6 || die "Another ./dev test runs in this folder."
-  if [ -n "${CI:-}" ]; then export CARGO_TERM_COLOR=never CARGO_TERM_PROGRESS_WHEN=never; fi
+  # What is built once only gains nothing from what a second build could begin with.
+  if [ -n "${CI:-}" ]; then export CARGO_TERM_COLOR=never CARGO_TERM_PROGRESS_WHEN=never CARGO_INCREMENTAL=0; fi
 
   is_root || install_all   # sudo may want to ask, and cannot do so in the background
   use_test_set

@@ -41,13 +41,16 @@ pub(crate) struct Accepted {
     /// The same for each of its steps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) steps: Option<Vec<Step>>,
+    /// Why it was undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
 }
 
 impl Accepted {
     /// Something was accepted; the task is filled in later.
     pub(crate) fn new(message: &str) -> Self {
         let (message, task_id) = (message.to_owned(), Uuid::nil());
-        Self { message, task_id, user_id: None, srn: None, state: None, steps: None }
+        Self { message, task_id, user_id: None, srn: None, state: None, steps: None, reason: None }
     }
 
     /// It is about this user.
@@ -101,10 +104,13 @@ pub(crate) async fn accept<C: Change, R: Serialize>(
         request_hash: crate::idempotency::request_hash(request),
         response: response.clone(),
     });
-    let message = message
+    let mut message = message
         .with_header(headers::TASK_ID, task_id.to_string())
         .with_correlation_id(caller.correlation_id())
         .with_current_trace();
+    if let Some(key) = change.key() {
+        message = message.with_key(key);
+    }
     let (task_id, response): (Uuid, Arc<str>) =
         match lane.write(Write { change, message, subject, owner, claim }).await? {
             Answer::Accepted => (task_id, response.into()),
@@ -139,6 +145,7 @@ async fn wait_for_end(app: &App, task_id: Uuid, response: Arc<str>, wait: Durati
     };
     let mut answer: Accepted = serde_json::from_str(&response).map_err(ApiError::internal)?;
     answer.state = Some(task.state());
+    answer.reason = task.reason();
     answer.steps = Some(task.into_steps());
     let answer = serde_json::to_string(&answer).map_err(ApiError::internal)?;
     let mut response = respond(StatusCode::OK, task_id, answer);

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::Telling;
 use crate::backlog::Backlog;
-use crate::tasks::{self, ApplyReports, MarkPublished, Reconcile, Watch};
+use crate::tasks::{self, ApplyReports, MarkPublished, Reconcile, Rollback, Watch};
 use crate::{Config, auth, idempotency};
 
 /// A report has as many tasks as its consumer handles together, so few of them make a batch.
@@ -60,10 +60,12 @@ async fn relay(outbox: Outbox, broker: Broker, reconcile_after: Duration, stop: 
         return;
     }
     let reconcile = Reconcile::new(outbox.clone(), reconcile_after);
+    let rollback = Rollback::new(outbox.clone(), reconcile_after);
     outbox
         .relay(broker.publisher(), RelaySettings::default())
         .on_confirmed(MarkPublished)
         .while_leading(reconcile.every(), reconcile)
+        .while_leading(Rollback::EVERY, rollback)
         .run(stop)
         .await;
 }

@@ -115,8 +115,8 @@ async fn run(
         telling,
     };
     let mut tasks = background::spawn(parts, &background_stop);
-    let ready = move || health.not_ready().is_empty();
-    let registration = Registration::start(&config.registry, NAME, VERSION, listener.local_addr()?, ready)?;
+    let registration =
+        Registration::start(&config.registry, NAME, VERSION, listener.local_addr()?, health.readiness())?;
     let left = registration.leave_before(stop);
 
     let served = tokio::select! {

@@ -33,6 +33,9 @@ pub struct ProductState {
     /// How many were sold.
     #[schema(example = 7, minimum = 0)]
     pub sold: i64,
+    /// Its image, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ProductImage>,
     /// One more with each change.
     #[schema(example = 1, minimum = 1)]
     pub version: i64,
@@ -42,6 +45,20 @@ pub struct ProductState {
     /// When the product was last changed.
     #[serde(with = "time::serde::rfc3339")]
     pub updated_at: OffsetDateTime,
+}
+
+/// What is known of a product's image, which `GET /v1/products/{product_id}/image` gives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProductImage {
+    /// Its media type.
+    #[schema(example = "image/webp")]
+    pub content_type: String,
+    /// Its size in bytes.
+    #[schema(example = 48_213, minimum = 1)]
+    pub size: u64,
+    /// Tells it from every other image: the ETag that it is given with.
+    #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
+    pub etag: String,
 }
 
 /// What a product shows of its owner.

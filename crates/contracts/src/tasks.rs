@@ -51,6 +51,8 @@ pub enum StepState {
     Done,
     /// Refused by the business: final.
     Refused,
+    /// Nothing to be done: the store is not in use here.
+    Skipped,
     /// Parked as a dead letter.
     Failed,
 }
@@ -58,6 +60,6 @@ pub enum StepState {
 impl StepState {
     /// Whether nothing more will happen by itself.
     pub fn is_final(self) -> bool {
-        matches!(self, Self::Done | Self::Refused | Self::Failed)
+        matches!(self, Self::Done | Self::Refused | Self::Failed | Self::Skipped)
     }
 }

@@ -5,6 +5,7 @@ use messaging::{ExchangeKind, Message, Queue, Topology};
 use crate::messages::{HealthCheck, StoreMessage};
 use crate::records::{DeleteRecord, InsertRecord, ReadDatabase};
 use crate::tasks::TaskProgressed;
+use crate::users::{UserCreated, UserDeleted};
 
 /// The exchange of commands: each has one kind of receiver.
 pub const COMMANDS: &str = "commands";
@@ -27,6 +28,18 @@ pub mod queue {
     pub const USER_TASKS: &str = "user_tasks";
     /// User events for Redis.
     pub const USER_SESSIONS: &str = "user_sessions";
+    /// User events for the users' preferences in MongoDB.
+    pub const USER_PREFERENCES: &str = "user_preferences";
+    /// User events for the search.
+    pub const USER_SEARCH: &str = "user_search";
+    /// Users to be welcomed, and those whose welcome is to be forgotten.
+    pub const WELCOME_MESSAGES: &str = "welcome_messages";
+    /// Product events for the search.
+    pub const PRODUCT_SEARCH: &str = "product_search";
+    /// All events, on their way to Kafka. Only the bridge declares it.
+    pub const BRIDGE_KAFKA: &str = "bridge.kafka";
+    /// All events, on their way to InfluxDB. Only the bridge declares it.
+    pub const BRIDGE_INFLUXDB: &str = "bridge.influxdb";
     /// Commands to charge and to give back.
     pub const PAYMENT_SERVICE: &str = "payment-service";
     /// Payment events for the orders that they pay for.
@@ -45,8 +58,16 @@ pub mod queue {
 
 /// The queues whose consumers report what became of a message's task. Others read the same events for purposes of their own,
 /// and no task waits for them.
-pub const REPORTING: [&str; 5] =
-    [queue::TASKS, queue::INSERT_RECORD, queue::DELETE_RECORD, queue::USER_TASKS, queue::USER_SESSIONS];
+pub const REPORTING: [&str; 8] = [
+    queue::TASKS,
+    queue::INSERT_RECORD,
+    queue::DELETE_RECORD,
+    queue::USER_TASKS,
+    queue::USER_SESSIONS,
+    queue::USER_PREFERENCES,
+    queue::USER_SEARCH,
+    queue::WELCOME_MESSAGES,
+];
 
 /// Everything that must exist on the broker.
 pub fn topology() -> Topology {
@@ -60,6 +81,14 @@ pub fn topology() -> Topology {
         .queue(Queue::requests(queue::READ_DATABASE).bind(COMMANDS, ReadDatabase::ROUTING_KEY))
         .queue(Queue::work(queue::USER_TASKS).bind(EVENTS, "user.*"))
         .queue(Queue::work(queue::USER_SESSIONS).bind(EVENTS, "user.*"))
+        .queue(Queue::work(queue::USER_PREFERENCES).bind(EVENTS, "user.*"))
+        .queue(Queue::work(queue::USER_SEARCH).bind(EVENTS, "user.*"))
+        .queue(
+            Queue::work(queue::WELCOME_MESSAGES)
+                .bind(EVENTS, UserCreated::ROUTING_KEY)
+                .bind(EVENTS, UserDeleted::ROUTING_KEY),
+        )
+        .queue(Queue::work(queue::PRODUCT_SEARCH).bind(EVENTS, "product.*"))
         .queue(Queue::work(queue::PAYMENT_SERVICE).bind(COMMANDS, crate::payments::ROUTING_KEY))
         .queue(Queue::work(queue::ORDERS_PAYMENTS).bind(EVENTS, "payment.*"))
         .queue(Queue::work(queue::PRODUCER_TASKS).bind(EVENTS, TaskProgressed::ROUTING_KEY))
@@ -67,6 +96,14 @@ pub fn topology() -> Topology {
         .queue(Queue::work(queue::ORDERS_PRODUCTS).bind(EVENTS, "product.*"))
         .queue(Queue::work(queue::ORDERS_USERS).bind(EVENTS, "user.*"))
         .queue(Queue::work(queue::ORDERS_EVENTS).bind(EVENTS, "order.*"))
+}
+
+/// What the bridge needs beside. It is not in [`topology`]: where no bridge runs, nobody would ever empty its queues.
+pub fn bridge() -> Topology {
+    Topology::default()
+        .exchange(EVENTS, ExchangeKind::Topic)
+        .queue(Queue::work(queue::BRIDGE_KAFKA).single_active().bind(EVENTS, "#"))
+        .queue(Queue::work(queue::BRIDGE_INFLUXDB).bind(EVENTS, "#"))
 }
 
 /// Every route that a program publishes to, as (exchange, routing key).

@@ -3,6 +3,7 @@
 
 use messaging::{DecodeError, Incoming, Message, decode_body};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -17,6 +18,9 @@ pub struct UserState {
     pub name: String,
     /// E-mail address, as the user wrote it.
     pub email: String,
+    /// What the user prefers, by names that programs agree on; left out if nothing was ever said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preferences: Option<Map<String, Value>>,
     /// When the user was created.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,

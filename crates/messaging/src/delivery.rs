@@ -20,6 +20,8 @@ pub struct Delivery<M> {
 pub struct Meta {
     /// The message's id. A message published by hand without one gets a new one with each delivery.
     pub id: Uuid,
+    /// The AMQP `message_id` as it was published, whatever its form; none on many a message published by hand.
+    pub message_id: Option<String>,
     /// Its AMQP `type`, or else the routing key it was published with; none when it was put straight into the queue.
     pub kind: Option<String>,
     /// The queue it came from.
@@ -32,6 +34,8 @@ pub struct Meta {
     pub published_at: Option<OffsetDateTime>,
     /// Ties it to the request that caused it.
     pub correlation_id: Option<String>,
+    /// The program that published it, if it says so.
+    pub app_id: Option<String>,
     /// Where a reply is wanted.
     pub reply_to: Option<String>,
     /// Headers.

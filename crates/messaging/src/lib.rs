@@ -20,6 +20,8 @@ pub use topology::{Binding, Exchange, ExchangeKind, Queue, QueueKind, RETRY_LADD
 mod client;
 #[cfg(feature = "client")]
 pub use client::*;
+#[cfg(feature = "client")]
+pub mod dead_letters;
 
 #[cfg(any(feature = "documents", feature = "outbox"))]
 mod stall;

@@ -21,8 +21,16 @@ pub mod header {
     pub const DEAD_AT: &str = "x-dead-at";
     /// The queue whose consumer parked the message.
     pub const DEAD_QUEUE: &str = "x-dead-queue";
+    /// When the message was last sent from the dead letters to its queue again, RFC 3339.
+    pub const REDRIVEN_AT: &str = "x-redriven-at";
+    /// Who did that.
+    pub const REDRIVEN_BY: &str = "x-redriven-by";
+    /// The id of the run that did it.
+    pub const REDRIVE_RUN: &str = "x-redrive-run";
     /// The W3C trace context of whoever caused the message.
     pub const TRACEPARENT: &str = "traceparent";
+    /// What the message is about. A relay sends messages with the same key in their order.
+    pub const KEY: &str = "x-key";
 }
 
 /// A payload type with its place on the wire.
@@ -153,6 +161,12 @@ impl Outgoing {
     pub fn with_header(mut self, name: &str, value: impl Into<HeaderValue>) -> Self {
         self.headers.set(name, value);
         self
+    }
+
+    /// With this key: a relay sends messages with the same key in their order.
+    #[must_use]
+    pub fn with_key(self, key: impl Into<String>) -> Self {
+        self.with_header(header::KEY, key.into())
     }
 
     /// With this correlation id.

@@ -56,6 +56,8 @@ pub struct Queue {
     pub name: String,
     /// What it is for.
     pub kind: QueueKind,
+    /// Whether one consumer at a time gets its messages, and the others wait to take over.
+    pub single_active: bool,
     /// What is routed to it.
     pub bindings: Vec<Binding>,
 }
@@ -72,12 +74,19 @@ pub struct Binding {
 impl Queue {
     /// A queue of work.
     pub fn work(name: &str) -> Self {
-        Self { name: name.to_owned(), kind: QueueKind::Work, bindings: Vec::new() }
+        Self { name: name.to_owned(), kind: QueueKind::Work, single_active: false, bindings: Vec::new() }
     }
 
     /// A queue of requests.
     pub fn requests(name: &str) -> Self {
         Self { kind: QueueKind::Requests, ..Self::work(name) }
+    }
+
+    /// With one consumer at a time, so that messages are handled in the queue's order however many consumers there are.
+    #[must_use]
+    pub fn single_active(mut self) -> Self {
+        self.single_active = true;
+        self
     }
 
     /// Bound to this exchange under this routing key or pattern.

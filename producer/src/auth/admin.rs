@@ -8,7 +8,7 @@ use service::http::Json;
 
 use super::accounts;
 use crate::caller::Caller;
-use crate::users::{self, UserBody};
+use crate::users::{self, OnFailure, UserBody};
 use crate::{App, Config};
 
 /// Makes the admin of the settings, or gives the user with that address and password the role.
@@ -32,6 +32,8 @@ pub(crate) async fn ensure_admin(app: &App, config: &Config) -> anyhow::Result<(
             name: Some("Admin".to_owned()),
             email: Some(email.to_owned()),
             password: Some(password.clone()),
+            preferences: None,
+            on_failure: OnFailure::Keep,
         };
         match users::create(State(app.clone()), Caller::itself(), Json(body)).await {
             Ok(_) => {}

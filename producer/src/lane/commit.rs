@@ -5,7 +5,7 @@ use std::time::Instant;
 use contracts::headers;
 
 use super::{Abort, Answer, Applied, Change, Refusal, Store, Write, claims};
-use crate::tasks::store as tasks;
+use crate::tasks::store::{self as tasks, NewTask};
 
 /// How often a batch is tried that another transaction got in the way of.
 const TRIES: usize = 4;
@@ -99,7 +99,8 @@ async fn transact<C: Change>(store: &Store, writes: &mut [Write<C>]) -> Result<V
     claims::release(&mut transaction, refused.iter().filter_map(|&at| writes[at].claim.as_ref())).await?;
     if !accepted.is_empty() {
         let accepted: Vec<&Write<C>> = accepted.iter().map(|&at| &writes[at]).collect();
-        tasks::insert(&mut transaction, &accepted, store.reconcile_after).await?;
+        let new: Vec<NewTask<'_>> = accepted.iter().map(|write| new_task(write)).collect();
+        tasks::insert(&mut transaction, &new, store.reconcile_after).await?;
         let messages: Vec<_> = accepted.iter().map(|write| write.message.clone()).collect();
         store.outbox.enqueue(&mut transaction, &messages).await?;
     }
@@ -107,6 +108,16 @@ async fn transact<C: Change>(store: &Store, writes: &mut [Write<C>]) -> Result<V
     store.outbox.wake();
     claims.settle(writes, &mut answers);
     Ok(answers)
+}
+
+fn new_task<C: Change>(write: &Write<C>) -> NewTask<'_> {
+    NewTask {
+        message: &write.message,
+        subject: &write.subject,
+        owner: write.owner,
+        rollback_user: write.change.rollback_user(),
+        rollback_of: None,
+    }
 }
 
 /// Adds to a message what is known only now. A batch that is tried again does this again.

@@ -33,6 +33,16 @@ pub(crate) trait Change: Send + Sync + Sized + 'static {
     /// The lane's name in metrics and logs.
     const LANE: &'static str;
 
+    /// What is changed: messages about the same are sent in their order.
+    fn key(&self) -> Option<String> {
+        None
+    }
+
+    /// The user to be deleted again if a step of the task is parked.
+    fn rollback_user(&self) -> Option<Uuid> {
+        None
+    }
+
     /// Makes the changes, in their order, and gives a verdict on each. A change that is refused has no effect.
     ///
     /// Locks are taken in a sorted order, or two producers' batches deadlock.

@@ -56,6 +56,10 @@ impl<'a> Standing<'a> {
 impl Change for RecordChange {
     const LANE: &'static str = "records";
 
+    fn key(&self) -> Option<String> {
+        Some(self.srn().to_owned())
+    }
+
     /// Locks the rows there are, works the batch through in memory, and writes what comes out of it.
     async fn apply(connection: &mut PgConnection, changes: &[&Self]) -> Result<Vec<Verdict>, Abort> {
         // In the order of their SRNs, in which all producers lock.

@@ -51,7 +51,8 @@ fn order(step: &Step) -> (u8, u32, Option<OffsetDateTime>, Option<&str>) {
         StepState::Retrying => 1,
         StepState::Failed => 2,
         StepState::Refused => 3,
-        StepState::Done => 4,
+        StepState::Skipped => 4,
+        StepState::Done => 5,
     };
     (rank, step.attempts, step.at, step.error.as_deref())
 }

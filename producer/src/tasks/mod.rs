@@ -5,6 +5,7 @@ mod merge;
 mod published;
 mod reconcile;
 mod reports;
+mod rollback;
 mod routes;
 pub(crate) mod store;
 mod sweep;
@@ -21,6 +22,7 @@ use contracts::tasks::StepState;
 pub(crate) use published::MarkPublished;
 pub(crate) use reconcile::Reconcile;
 pub(crate) use reports::ApplyReports;
+pub(crate) use rollback::Rollback;
 pub(crate) use routes::router;
 pub(crate) use sweep::sweep;
 pub(crate) use watch::Watch;
@@ -40,6 +42,10 @@ pub(crate) enum TaskState {
     Failed,
     /// A step was refused by the business.
     Refused,
+    /// A step was parked, and all is undone because that was wanted.
+    RollingBack,
+    /// All is undone.
+    RolledBack,
 }
 
 impl TaskState {
@@ -50,6 +56,8 @@ impl TaskState {
             Self::Done => "done",
             Self::Failed => "failed",
             Self::Refused => "refused",
+            Self::RollingBack => "rolling_back",
+            Self::RolledBack => "rolled_back",
         }
     }
 }
@@ -91,6 +99,10 @@ pub(crate) struct Task {
     published_at: Option<OffsetDateTime>,
     ended_at: Option<OffsetDateTime>,
     owner_id: Option<Uuid>,
+    rollback_task_id: Option<Uuid>,
+    rollback_of: Option<Uuid>,
+    reason: Option<String>,
+    rollback_stuck: Option<String>,
 }
 
 impl Task {
@@ -100,7 +112,13 @@ impl Task {
     }
 
     pub(crate) fn has_ended(&self) -> bool {
-        self.outcome.is_some()
+        self.outcome.is_some_and(|outcome| outcome != TaskState::RollingBack)
+    }
+
+    /// Why it is undone, and what keeps it from being so.
+    pub(crate) fn reason(&self) -> Option<String> {
+        let stuck = self.rollback_stuck.iter();
+        self.reason.as_ref().map(|reason| stuck.fold(reason.clone(), |all, stuck| format!("{all}; {stuck}")))
     }
 
     pub(crate) fn into_steps(self) -> Vec<Step> {
@@ -132,6 +150,15 @@ pub(crate) struct TaskView {
     ended_at: Option<OffsetDateTime>,
     /// What is to happen, and how far it is.
     steps: Vec<Step>,
+    /// Why it is undone, and if that does not end, why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// The task of the deletion that undoes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rollback_task_id: Option<Uuid>,
+    /// The task that this one undoes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rollback_of: Option<Uuid>,
     /// Where to go on.
     links: Links,
 }
@@ -148,10 +175,24 @@ struct Links {
 
 impl From<Task> for TaskView {
     fn from(task: Task) -> Self {
-        let state = task.state();
-        let Task { id, kind, subject, steps, accepted_at, published_at, ended_at, .. } = task;
+        let (state, reason) = (task.state(), task.reason());
+        let Task { id, kind, subject, steps: Json(steps), accepted_at, published_at, ended_at, .. } = task;
+        let Task { rollback_task_id, rollback_of, .. } = task;
         let links = Links { this: location(id), events: format!("/tasks/{id}/events") };
-        Self { id, kind, subject, state, accepted_at, published_at, ended_at, steps: steps.0, links }
+        Self {
+            id,
+            kind,
+            subject,
+            state,
+            accepted_at,
+            published_at,
+            ended_at,
+            steps,
+            reason,
+            rollback_task_id,
+            rollback_of,
+            links,
+        }
     }
 }
 

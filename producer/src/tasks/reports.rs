@@ -9,8 +9,9 @@ use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::merge::{merge, outcome};
-use super::{Step, Watch};
+use super::merge::merge;
+use super::rollback::{Standing, after_report};
+use super::{Step, TaskState, Watch};
 
 /// How many tasks are changed in one transaction.
 const TOGETHER: usize = 2_000;
@@ -83,7 +84,9 @@ impl ApplyReports {
 async fn apply_unlocked(connection: &mut PgConnection, reports: &mut Reports) -> Result<(), sqlx::Error> {
     let ids: Vec<Uuid> = reports.keys().copied().collect();
     let tasks = sqlx::query!(
-        r#"SELECT id, steps AS "steps: Json<Vec<Step>>" FROM tasks WHERE id = ANY($1) FOR UPDATE SKIP LOCKED"#,
+        r#"SELECT id, steps AS "steps: Json<Vec<Step>>", outcome AS "outcome: TaskState",
+                  rollback_user_id IS NOT NULL AS "undoable!", rollback_task_id IS NOT NULL AS "begun!"
+           FROM tasks WHERE id = ANY($1) FOR UPDATE SKIP LOCKED"#,
         &ids
     )
     .fetch_all(&mut *connection)
@@ -98,7 +101,8 @@ async fn apply_unlocked(connection: &mut PgConnection, reports: &mut Reports) ->
         }
         if news {
             changed.0.push(task.id);
-            changed.2.push(outcome(&steps).map(|outcome| outcome.as_str()));
+            let standing = Standing { outcome: task.outcome, undoable: task.undoable, begun: task.begun };
+            changed.2.push(after_report(standing, &steps).map(TaskState::as_str));
             changed.1.push(Json(steps));
         }
     }
@@ -107,9 +111,11 @@ async fn apply_unlocked(connection: &mut PgConnection, reports: &mut Reports) ->
         sqlx::query!(
             "UPDATE tasks t
              SET steps = u.steps, reported_at = now(), published_at = coalesce(published_at, now()), outcome = u.outcome,
-                 ended_at = CASE WHEN u.outcome IS NULL THEN NULL
+                 ended_at = CASE WHEN u.outcome IS NULL OR u.outcome = 'rolling_back' THEN NULL
                                  WHEN u.outcome = t.outcome THEN t.ended_at ELSE now() END,
-                 message = CASE WHEN u.outcome IS NULL THEN t.message END
+                 message = CASE WHEN u.outcome IS NULL OR u.outcome = 'rolling_back' THEN t.message END,
+                 reconcile_at = CASE WHEN u.outcome = 'rolling_back' AND t.outcome IS DISTINCT FROM u.outcome THEN now()
+                                     ELSE t.reconcile_at END
              FROM unnest($1::uuid[], $2::jsonb[], $3::text[]) AS u(id, steps, outcome) WHERE t.id = u.id",
             &changed.0,
             &changed.1 as &[Json<Vec<Step>>],

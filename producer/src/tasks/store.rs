@@ -14,7 +14,6 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{Step, Task, TaskState};
-use crate::lane::Write;
 
 /// The steps of a new task, as JSON, by its message's routing key: they are the same for all of a kind.
 static FIRST_STEPS: LazyLock<HashMap<&'static str, String>> = LazyLock::new(|| {
@@ -41,24 +40,41 @@ struct Envelope<'a> {
     body: &'a RawValue,
 }
 
-/// Stores the tasks of a batch, in one statement.
-pub(crate) async fn insert<C>(
+/// A task to be stored.
+pub(crate) struct NewTask<'a> {
+    /// Its id is the task's.
+    pub(crate) message: &'a Outgoing,
+    /// What it is about, for people.
+    pub(crate) subject: &'a str,
+    /// Whose it is, if that is known.
+    pub(crate) owner: Option<Uuid>,
+    /// The user to be deleted again if a step is parked.
+    pub(crate) rollback_user: Option<Uuid>,
+    /// The task that it undoes.
+    pub(crate) rollback_of: Option<Uuid>,
+}
+
+/// Stores tasks, in one statement.
+pub(crate) async fn insert(
     connection: &mut PgConnection,
-    writes: &[&Write<C>],
+    tasks: &[NewTask<'_>],
     reconcile_after: Duration,
 ) -> Result<(), sqlx::Error> {
-    let envelopes = writes.iter().map(|write| envelope(&write.message)).collect::<Result<Vec<_>, _>>()?;
+    let envelopes = tasks.iter().map(|task| envelope(task.message)).collect::<Result<Vec<_>, _>>()?;
     sqlx::query!(
-        "INSERT INTO tasks (id, kind, subject, steps, message, owner_id, reconcile_at)
-         SELECT id, kind, subject, steps::jsonb, message, owner_id, now() + make_interval(secs => $7)
-         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[])
-              AS t(id, kind, subject, steps, message, owner_id)",
-        &writes.iter().map(|write| write.message.id).collect::<Vec<_>>(),
-        &writes.iter().map(|write| write.message.kind.as_str()).collect::<Vec<_>>() as &[&str],
-        &writes.iter().map(|write| write.subject.as_str()).collect::<Vec<_>>() as &[&str],
-        &writes.iter().map(|write| first_steps(&write.message)).collect::<Vec<_>>() as &[&str],
+        "INSERT INTO tasks (id, kind, subject, steps, message, owner_id, rollback_user_id, rollback_of, reconcile_at)
+         SELECT id, kind, subject, steps::jsonb, message, owner_id, rollback_user_id, rollback_of,
+                now() + make_interval(secs => $9)
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::uuid[], $8::uuid[])
+              AS t(id, kind, subject, steps, message, owner_id, rollback_user_id, rollback_of)",
+        &tasks.iter().map(|task| task.message.id).collect::<Vec<_>>(),
+        &tasks.iter().map(|task| task.message.kind.as_str()).collect::<Vec<_>>() as &[&str],
+        &tasks.iter().map(|task| task.subject).collect::<Vec<_>>() as &[&str],
+        &tasks.iter().map(|task| first_steps(task.message)).collect::<Vec<_>>() as &[&str],
         &envelopes,
-        &writes.iter().map(|write| write.owner).collect::<Vec<_>>() as &[Option<Uuid>],
+        &tasks.iter().map(|task| task.owner).collect::<Vec<_>>() as &[Option<Uuid>],
+        &tasks.iter().map(|task| task.rollback_user).collect::<Vec<_>>() as &[Option<Uuid>],
+        &tasks.iter().map(|task| task.rollback_of).collect::<Vec<_>>() as &[Option<Uuid>],
         reconcile_after.as_secs_f64(),
     )
     .execute(connection)
@@ -97,7 +113,8 @@ pub(crate) async fn find(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<Task>, sqlx:
     sqlx::query_as!(
         Task,
         r#"SELECT id, kind, subject, steps AS "steps: Json<Vec<Step>>", outcome AS "outcome: TaskState",
-                  accepted_at, published_at, ended_at, owner_id
+                  accepted_at, published_at, ended_at, owner_id, rollback_task_id, rollback_of, reason,
+                  rollback_stuck
            FROM tasks WHERE id = ANY($1)"#,
         ids,
     )
@@ -119,7 +136,8 @@ pub(super) async fn page(
             sqlx::query_as!(
                 Task,
                 r#"SELECT id, kind, subject, steps AS "steps: Json<Vec<Step>>", outcome AS "outcome: TaskState",
-                          accepted_at, published_at, ended_at, owner_id
+                          accepted_at, published_at, ended_at, owner_id, rollback_task_id, rollback_of, reason,
+                          rollback_stuck
                    FROM tasks WHERE id < $1 ORDER BY id DESC LIMIT $2"#,
                 before,
                 limit,
@@ -131,7 +149,8 @@ pub(super) async fn page(
             sqlx::query_as!(
                 Task,
                 r#"SELECT id, kind, subject, steps AS "steps: Json<Vec<Step>>", outcome AS "outcome: TaskState",
-                          accepted_at, published_at, ended_at, owner_id
+                          accepted_at, published_at, ended_at, owner_id, rollback_task_id, rollback_of, reason,
+                          rollback_stuck
                    FROM tasks WHERE outcome IS NULL AND (published_at IS NULL) = $3 AND id < $1
                    ORDER BY id DESC LIMIT $2"#,
                 before,
@@ -145,7 +164,8 @@ pub(super) async fn page(
             sqlx::query_as!(
                 Task,
                 r#"SELECT id, kind, subject, steps AS "steps: Json<Vec<Step>>", outcome AS "outcome: TaskState",
-                          accepted_at, published_at, ended_at, owner_id
+                          accepted_at, published_at, ended_at, owner_id, rollback_task_id, rollback_of, reason,
+                          rollback_stuck
                    FROM tasks WHERE outcome = 'done' AND id < $1 ORDER BY id DESC LIMIT $2"#,
                 before,
                 limit,
@@ -157,12 +177,28 @@ pub(super) async fn page(
             sqlx::query_as!(
                 Task,
                 r#"SELECT id, kind, subject, steps AS "steps: Json<Vec<Step>>", outcome AS "outcome: TaskState",
-                          accepted_at, published_at, ended_at, owner_id
+                          accepted_at, published_at, ended_at, owner_id, rollback_task_id, rollback_of, reason,
+                          rollback_stuck
                    FROM tasks WHERE outcome IN ('failed', 'refused') AND outcome = $3 AND id < $1
                    ORDER BY id DESC LIMIT $2"#,
                 before,
                 limit,
                 unhappy.as_str(),
+            )
+            .fetch_all(pool)
+            .await
+        }
+        Some(undone @ (TaskState::RollingBack | TaskState::RolledBack)) => {
+            sqlx::query_as!(
+                Task,
+                r#"SELECT id, kind, subject, steps AS "steps: Json<Vec<Step>>", outcome AS "outcome: TaskState",
+                          accepted_at, published_at, ended_at, owner_id, rollback_task_id, rollback_of, reason,
+                          rollback_stuck
+                   FROM tasks WHERE outcome IN ('rolling_back', 'rolled_back') AND outcome = $3 AND id < $1
+                   ORDER BY id DESC LIMIT $2"#,
+                before,
+                limit,
+                undone.as_str(),
             )
             .fetch_all(pool)
             .await
@@ -181,7 +217,8 @@ pub(super) async fn page_of(
     sqlx::query_as!(
         Task,
         r#"SELECT id, kind, subject, steps AS "steps: Json<Vec<Step>>", outcome AS "outcome: TaskState",
-                  accepted_at, published_at, ended_at, owner_id
+                  accepted_at, published_at, ended_at, owner_id, rollback_task_id, rollback_of, reason,
+                  rollback_stuck
            FROM tasks
            WHERE owner_id = $1 AND id < $2 AND ($3::text IS NULL OR $3 =
                COALESCE(outcome, CASE WHEN published_at IS NULL THEN 'accepted' ELSE 'published' END))

@@ -8,12 +8,13 @@ use uuid::Uuid;
 /// How many tasks are deleted in one statement.
 const SWEPT_TOGETHER: i64 = 10_000;
 
-/// Deletes tasks that were accepted longer ago than `retention` and have ended; there is more to delete when it returns
-/// true.
+/// Deletes tasks that were accepted longer ago than `retention` and have ended. A deletion that undoes another task is kept
+/// until it is done, because that one waits for it. There is more to delete when it returns true.
 pub(crate) async fn sweep(pool: &PgPool, retention: Duration) -> Result<bool, sqlx::Error> {
     let swept = sqlx::query!(
         "DELETE FROM tasks WHERE id IN (
-             SELECT id FROM tasks WHERE id < $1 AND outcome IS NOT NULL
+             SELECT id FROM tasks
+             WHERE id < $1 AND (outcome IN ('done', 'rolled_back') OR outcome IN ('failed', 'refused') AND rollback_of IS NULL)
              ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)",
         first_id_at(SystemTime::now() - retention),
         SWEPT_TOGETHER,

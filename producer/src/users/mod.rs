@@ -2,6 +2,7 @@
 
 mod changes;
 mod password;
+mod preferences;
 mod read;
 mod roles;
 
@@ -10,7 +11,7 @@ use axum::response::Response;
 use contracts::users::{UserCreated, UserDeleted, UserUpdated};
 use garde::Validate;
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use service::http::{FieldError, Json, Path, Precondition, Problem};
 use service::{ApiError, ApiResult};
@@ -20,14 +21,15 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-pub(crate) use changes::{UserChange, email_key};
+pub(crate) use changes::{UserChange, delete_user, email_key};
 pub(crate) use password::Hasher;
+pub(crate) use preferences::Preferences;
 
 use crate::App;
 use crate::accept::{Accepted, Wish, accept, envelope};
 use crate::caller::{Caller, WriteHeaders};
 use crate::valid::{self, optional, required, valid};
-use changes::NewUser;
+use changes::{Changed, NewUser};
 
 /// The routes of users.
 pub(crate) fn router() -> OpenApiRouter<App> {
@@ -53,6 +55,27 @@ pub(crate) struct UserBody {
     #[garde(custom(required(valid::password)))]
     #[schema(required = true, nullable = false, value_type = String, example = "correct horse battery")]
     pub(crate) password: Option<SecretString>,
+    /// What the user prefers, by names that programs agree on: at most 4 KiB as JSON, 32 names at each level and 4 levels.
+    /// Names have 1 to 64 characters, no `$` at the start and no `.`.
+    #[garde(custom(optional(preferences::preferences)))]
+    #[schema(value_type = Option<Object>, example = json!({ "theme": "dark" }))]
+    pub(crate) preferences: Option<Preferences>,
+    /// What becomes of the user if one of the task's steps is parked in the end.
+    #[serde(default)]
+    #[garde(skip)]
+    #[schema(default = "keep")]
+    pub(crate) on_failure: OnFailure,
+}
+
+/// What becomes of a new user if one of the task's steps is parked in the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OnFailure {
+    /// The rest stands, and the parked step can be sent again by hand.
+    #[default]
+    Keep,
+    /// The user is deleted everywhere, and the task ends as `rolled_back`.
+    Rollback,
 }
 
 /// What is to change of a user.
@@ -66,6 +89,10 @@ struct UserChanges {
     #[garde(custom(optional(valid::email)))]
     #[schema(example = "ada.king@example.org")]
     email: Option<String>,
+    /// In place of all that the user preferred so far; `{}` for nothing. The limits are those of a new user's.
+    #[garde(custom(optional(preferences::preferences)))]
+    #[schema(value_type = Option<Object>, example = json!({ "theme": "dark" }))]
+    preferences: Option<Preferences>,
 }
 
 /// Creates a user.
@@ -82,7 +109,7 @@ struct UserChanges {
     (status = 503, description = "Not now", body = Problem, content_type = Problem::MEDIA_TYPE),
 ))]
 pub(crate) async fn create(State(app): State<App>, caller: Caller, Json(body): Json<UserBody>) -> ApiResult<Response> {
-    let UserBody { name, email, password } = valid(body)?;
+    let UserBody { name, email, password, preferences, on_failure } = valid(body)?;
     let (name, email, password) = (name.unwrap_or_default(), email.unwrap_or_default(), password.unwrap_or_default());
     app.backlog.admit()?;
     let password_hash = app.hasher.hash(&password).await?;
@@ -92,15 +119,25 @@ pub(crate) async fn create(State(app): State<App>, caller: Caller, Json(body): J
         None => None,
     };
     let id = Uuid::now_v7();
+    let mut request = json!({ "name": name, "email": email, "password": password_known_by });
+    add(&mut request, "preferences", preferences.as_ref());
+    add(&mut request, "on_failure", (on_failure != OnFailure::Keep).then_some(on_failure));
     let wish = Wish {
         message: envelope::<UserCreated>(),
         subject: format!("user {id}"),
         operation: "POST /users",
-        request: &json!({ "name": name, "email": email, "password": password_known_by }),
+        request: &request,
         answer: Accepted::new("the user is created").user(id),
-        change: UserChange::Create(NewUser { id, name, email, password_hash }),
+        change: UserChange::Create(NewUser { id, name, email, password_hash, preferences, on_failure }),
     };
     accept(&app, &app.users, caller.owned_by(id), wish).await
+}
+
+/// Adds to what tells a request from another what it does not say each time, so that those without it are told as before.
+fn add(request: &mut serde_json::Value, name: &str, value: Option<impl Serialize>) {
+    if let Some(value) = value {
+        request[name] = json!(value);
+    }
 }
 
 /// The same as `POST /users`.
@@ -119,7 +156,7 @@ async fn create_user(app: State<App>, caller: Caller, body: Json<UserBody>) -> A
     create(app, caller, body).await
 }
 
-/// Changes a user's name or e-mail address.
+/// Changes a user's name, e-mail address or preferences.
 #[utoipa::path(put, path = "/users/{id}", tag = "users", request_body = UserChanges,
     params(("id" = Uuid, Path, description = "The user"), Precondition, WriteHeaders),
     responses(
@@ -144,17 +181,19 @@ async fn update(
     Json(body): Json<UserChanges>,
 ) -> ApiResult<Response> {
     caller.may_act_for(id)?;
-    let UserChanges { name, email } = valid(body)?;
-    if name.is_none() && email.is_none() {
-        return Err(ApiError::unprocessable([FieldError::new("body", "must have `name` or `email`")]));
+    let UserChanges { name, email, preferences } = valid(body)?;
+    if name.is_none() && email.is_none() && preferences.is_none() {
+        return Err(ApiError::unprocessable([FieldError::new("body", "must have `name`, `email` or `preferences`")]));
     }
+    let mut request = json!({ "id": id, "name": name, "email": email });
+    add(&mut request, "preferences", preferences.as_ref());
     let wish = Wish {
         message: envelope::<UserUpdated>(),
         subject: format!("user {id}"),
         operation: "PUT /users/{id}",
-        request: &json!({ "id": id, "name": name, "email": email }),
+        request: &request,
         answer: Accepted::new("the user is changed").user(id),
-        change: UserChange::Update { id, name, email, precondition },
+        change: UserChange::Update { id, changed: Changed { name, email, preferences }, precondition },
     };
     accept(&app, &app.users, caller, wish).await
 }

@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 use service::auth::MaybeIdentity;
 use service::http::{Json, Limit, Path, Problem, Query, etag};
 use service::{ApiError, ApiResult};
+use sqlx::types::Json as Prefers;
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::Preferences;
 use crate::App;
 use crate::database;
 
@@ -25,6 +27,10 @@ pub(super) struct User {
     /// E-mail address, as it was given.
     #[schema(example = "ada@example.org")]
     email: String,
+    /// What the user prefers; absent if nothing was ever said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    preferences: Option<Prefers<Preferences>>,
     /// Counts the changes; also the ETag.
     #[schema(example = 1)]
     version: i64,
@@ -67,7 +73,8 @@ pub(super) async fn one(State(app): State<App>, identity: MaybeIdentity, Path(id
     identity.may_act_for(id)?;
     let user = sqlx::query_as!(
         User,
-        r#"SELECT id AS user_id, name AS "name!", email AS "email!", version, created_at, updated_at
+        r#"SELECT id AS user_id, name AS "name!", email AS "email!",
+                  preferences AS "preferences: Prefers<Preferences>", version, created_at, updated_at
            FROM users WHERE id = $1 AND deleted_at IS NULL"#,
         id
     )
@@ -96,7 +103,8 @@ pub(super) async fn list(
     // Ids are UUIDs of version 7, which sort by the time they were made.
     let mut users = sqlx::query_as!(
         User,
-        r#"SELECT id AS user_id, name AS "name!", email AS "email!", version, created_at, updated_at
+        r#"SELECT id AS user_id, name AS "name!", email AS "email!",
+                  preferences AS "preferences: Prefers<Preferences>", version, created_at, updated_at
            FROM users WHERE id > $1 AND deleted_at IS NULL ORDER BY id LIMIT $2"#,
         page.after.unwrap_or_default(),
         limit.with_one_more(),

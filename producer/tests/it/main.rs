@@ -3,13 +3,16 @@
 mod answered;
 mod auth;
 mod backpressure;
+mod erasing;
 mod faults;
 mod idempotency;
 mod messages;
 mod openapi;
+mod preferences;
 mod reading;
 mod reconciling;
 mod records;
+mod rollback;
 mod settings;
 mod shipped;
 mod support;

@@ -26,16 +26,20 @@ async fn a_task_goes_from_accepted_through_published_to_done() {
 }
 
 #[tokio::test]
-async fn a_task_of_two_steps_ends_with_both_whatever_the_order_of_their_reports() {
+async fn a_task_of_several_steps_ends_with_the_last_whatever_the_order_of_their_reports() {
     let world = World::new().await;
     let producer = world.producer().await;
     let task = producer.create_user("ada@example.org").answer().await.expect(202).task();
     world.report(&task, "user_sessions", StepState::Done, 2).await;
     world.report(&task, "user_sessions", StepState::Retrying, 1).await;
+    for step in ["user_search", "welcome_messages"] {
+        world.report(&task, step, StepState::Skipped, 1).await;
+    }
+    world.report(&task, "user_preferences", StepState::Done, 1).await;
     world.report(&task, "user_tasks", StepState::Refused, 1).await;
     let refused = producer.task_is(&task, "refused").await;
     let states: Vec<_> = refused["steps"].as_array().unwrap().iter().map(|step| &step["state"]).collect();
-    assert_eq!(states, ["refused", "done"]);
+    assert_eq!(states, ["refused", "done", "done", "skipped", "skipped"]);
     assert_eq!(refused["steps"][0]["error"], "as the test wants it");
 }
 
@@ -159,19 +163,21 @@ async fn a_task_s_events_tell_each_change_and_end_with_it() {
         }
     };
     done_steps(0).await;
-    world.report(&task, "user_tasks", StepState::Done, 1).await;
-    done_steps(1).await;
-    world.report(&task, "user_sessions", StepState::Done, 1).await;
-    done_steps(3).await;
+    let steps = ["user_tasks", "user_sessions", "user_preferences", "user_search", "welcome_messages"];
+    for (reported, step) in steps.into_iter().enumerate() {
+        world.report(&task, step, StepState::Done, 1).await;
+        // Each event tells of all that was done until then.
+        done_steps((1..=reported + 1).sum()).await;
+    }
     while let Some(chunk) = events.chunk().await.unwrap() {
         seen.push_str(std::str::from_utf8(&chunk).unwrap());
     }
     let events: Vec<&str> = seen.split("\n\n").filter(|event| !event.is_empty()).collect();
-    assert_eq!(events.len(), 3, "{seen}");
+    assert_eq!(events.len(), 1 + steps.len(), "{seen}");
     for (number, event) in events.iter().enumerate() {
         assert!(event.contains("event: task") && event.contains(&format!("id: {number}")), "{event}");
     }
-    assert!(events[2].contains(r#""state":"done","accepted_at""#), "{}", events[2]);
+    assert!(events[5].contains(r#""state":"done","accepted_at""#), "{}", events[5]);
 }
 
 #[tokio::test]

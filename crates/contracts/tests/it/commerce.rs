@@ -8,7 +8,9 @@ use contracts::payments::{
     PaymentCommand, PaymentCompleted, PaymentEvent, PaymentFailed, PaymentRefunded, PaymentState, PaymentStatus,
     ProcessPayment, RefundPayment,
 };
-use contracts::products::{ProductCreated, ProductDeleted, ProductEvent, ProductOwner, ProductState, ProductUpdated};
+use contracts::products::{
+    ProductCreated, ProductDeleted, ProductEvent, ProductImage, ProductOwner, ProductState, ProductUpdated,
+};
 use contracts::{Currency, Money};
 use insta::assert_json_snapshot;
 use messaging::{DecodeError, Incoming, Message, Outgoing};
@@ -55,10 +57,16 @@ fn teapot() -> ProductState {
         stock: 50,
         reserved: 2,
         sold: 7,
+        image: None,
         version: 9,
         created_at: AT,
         updated_at: AT,
     }
+}
+
+fn with_image() -> ProductState {
+    let image = ProductImage { content_type: "image/webp".to_owned(), size: 48_213, etag: "9f86d081".to_owned() };
+    ProductState { image: Some(image), ..teapot() }
 }
 
 fn order(status: OrderStatus, reason: Option<&str>) -> OrderState {
@@ -115,6 +123,7 @@ fn messages_of_the_shop_keep_their_json_form() {
     assert_json_snapshot!("owner_deleted", OwnerDeleted { owner_id: grace().owner_id, version: 4, deleted_at: AT });
     assert_json_snapshot!("product_created", ProductCreated(teapot()));
     assert_json_snapshot!("product_updated", ProductUpdated(teapot()));
+    assert_json_snapshot!("product_updated_with_image", ProductUpdated(with_image()));
     assert_json_snapshot!(
         "product_deleted",
         ProductDeleted { product_id: teapot().product_id, version: 10, deleted_at: AT }
@@ -158,7 +167,7 @@ fn each_event_of_the_shop_is_told_by_its_type() {
 
     let created = ProductCreated(teapot());
     assert_eq!(receive::<ProductEvent>(&publish(&created)), ProductEvent::Created(created));
-    let updated = ProductUpdated(teapot());
+    let updated = ProductUpdated(with_image());
     assert_eq!(receive::<ProductEvent>(&publish(&updated)), ProductEvent::Updated(updated));
     let deleted = ProductDeleted { product_id: teapot().product_id, version: 10, deleted_at: AT };
     assert_eq!(receive::<ProductEvent>(&publish(&deleted)), ProductEvent::Deleted(deleted));

@@ -8,6 +8,7 @@ use contracts::tasks::{StepReport, StepState, TaskProgressed};
 use contracts::users::{UserCreated, UserDeleted, UserEvent, UserState, UserUpdated};
 use insta::assert_json_snapshot;
 use messaging::{DecodeError, Incoming};
+use serde_json::json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -16,6 +17,7 @@ fn ada() -> UserState {
         user_id: Uuid::from_u128(1),
         name: "Ada".to_owned(),
         email: "ada@example.com".to_owned(),
+        preferences: None,
         created_at: OffsetDateTime::UNIX_EPOCH,
         updated_at: OffsetDateTime::UNIX_EPOCH,
     }
@@ -37,6 +39,9 @@ fn messages_keep_their_json_form() {
     assert_json_snapshot!("record_page", RecordPage { records: vec![record()], next: Some("S1".to_owned()) });
     assert_json_snapshot!("user_created", UserCreated(ada()));
     assert_json_snapshot!("user_updated", UserUpdated(ada()));
+    let preferences = json!({ "theme": "dark", "mail": { "news": false } });
+    let ada_who_prefers = UserState { preferences: preferences.as_object().cloned(), ..ada() };
+    assert_json_snapshot!("user_created_with_preferences", UserCreated(ada_who_prefers));
     let deleted = UserDeleted { user_id: ada().user_id, deleted_at: OffsetDateTime::UNIX_EPOCH };
     assert_json_snapshot!("user_deleted", deleted);
     let report = StepReport {

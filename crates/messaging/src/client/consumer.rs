@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::{FutureExt, StreamExt};
 use lapin::Channel;
 use lapin::message::Delivery as Raw;
-use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
@@ -128,9 +128,8 @@ impl Consumer {
             Err(end) => return (end, false),
         };
         tracing::info!(queue = self.queue, prefetch = self.prefetch, "consuming");
-        self.status.set(State::Consuming);
+        self.status.subscribed(&channel);
 
-        let tag = consumer.tag();
         let mut batches = consumer.ready_chunks(self.batch);
         let end = loop {
             let next = tokio::select! {
@@ -150,12 +149,9 @@ impl Consumer {
                 break end;
             }
         };
-        // Ending the channel hands what was only prefetched back to the queue, for another consumer.
-        let _ = timeout(SETUP_TIMEOUT, async {
-            channel.basic_cancel(tag, BasicCancelOptions::default()).await?;
-            channel.close(200, "consumer ends".into()).await
-        })
-        .await;
+        // This hands what was only prefetched back to the queue, for another consumer. Not cancelled before: in between, the
+        // next one of a queue with a single active consumer would get what comes after.
+        let _ = timeout(SETUP_TIMEOUT, channel.close(200, "consumer ends".into())).await;
         (end, true)
     }
 

@@ -101,6 +101,9 @@ fn arguments_of(queue: &Queue) -> FieldTable {
         // Expired requests would fill a dead-letter queue that nobody reads.
         QueueKind::Requests => {}
     }
+    if queue.single_active {
+        arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
+    }
     arguments
 }
 

@@ -7,6 +7,7 @@ mod consumer;
 mod consumer_status;
 mod declare;
 mod handler;
+mod line;
 mod link;
 mod pause;
 mod publisher;
@@ -14,7 +15,8 @@ mod publishing_channel;
 mod request;
 mod settle;
 mod trace;
-mod wire;
+mod watch;
+pub(crate) mod wire;
 
 pub use answer::{Answer, Answering};
 pub use backoff::Backoff;
@@ -23,6 +25,9 @@ pub use consumer::Consumer;
 pub use consumer_status::ConsumerStatus;
 pub use declare::DeclareError;
 pub use handler::{Each, Handle, HandleBatch, Observe, Report, Settled};
+#[cfg(any(feature = "documents", feature = "outbox"))]
+pub(crate) use line::{Line, Lines};
 pub use link::ConnectError;
 pub use publisher::{Outcome, Publisher};
 pub use request::{Reply, RequestError, Requester};
+pub use watch::{Passing, Watch};

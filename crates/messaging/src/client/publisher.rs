@@ -62,11 +62,14 @@ pub struct Publisher {
     app: Arc<str>,
 }
 
-/// A message on its way to a channel, and where its outcome is awaited.
+/// How many messages that follow one another go to a channel together.
+const TOGETHER: usize = 64;
+
+/// Messages on their way to a channel, which sends them in their order, and where their outcomes are awaited.
 #[derive(Debug)]
 pub(super) struct Job {
-    pub(super) publish: Publish,
-    pub(super) reply: oneshot::Sender<Outcome>,
+    pub(super) publishes: Vec<Publish>,
+    pub(super) reply: oneshot::Sender<Vec<Outcome>>,
 }
 
 impl Publisher {
@@ -100,13 +103,55 @@ impl Publisher {
         join_all(messages.into_iter().map(|message| self.publish(message))).await
     }
 
-    pub(crate) async fn send(&self, publish: Publish) -> Outcome {
-        let (reply, outcome) = oneshot::channel();
-        if self.jobs.send(Job { publish, reply }).await.is_err() {
-            return Outcome::Unknown("the publisher has stopped".to_owned());
+    /// Publishes messages so that they arrive in this order; the outcomes are in it too.
+    ///
+    /// When an outcome is not known, those that could overtake that message are not sent: they are `Unknown` as well.
+    pub async fn publish_in_order(&self, messages: impl IntoIterator<Item = Outgoing>) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        // Where each of those that can be sent stands.
+        let mut places = Vec::new();
+        let mut publishes = Vec::new();
+        for (place, message) in messages.into_iter().enumerate() {
+            outcomes.push(Outcome::Unknown("one that was to be sent before it has no confirm".to_owned()));
+            match Publish::new(message, &self.app) {
+                Ok(publish) => {
+                    places.push(place);
+                    publishes.push(publish);
+                }
+                Err(reason) => outcomes[place] = Outcome::Refused(reason),
+            }
         }
-        let outcome = outcome.await.unwrap_or_else(|_| Outcome::Unknown("the publisher has stopped".to_owned()));
-        metrics::counter!("messaging_published_total", "outcome" => outcome.label()).increment(1);
-        outcome
+        let (mut publishes, mut places) = (publishes.into_iter().peekable(), places.into_iter());
+        while publishes.peek().is_some() {
+            let told = self.send_all(publishes.by_ref().take(TOGETHER).collect()).await;
+            let lost = told.iter().any(|outcome| matches!(outcome, Outcome::Unknown(_)));
+            // The outcomes first: whichever is asked first loses one when the other ends.
+            for (outcome, place) in told.into_iter().zip(places.by_ref()) {
+                outcomes[place] = outcome;
+            }
+            if lost {
+                break;
+            }
+        }
+        outcomes
+    }
+
+    pub(crate) async fn send(&self, publish: Publish) -> Outcome {
+        self.send_all(vec![publish]).await.pop().expect("one message has one outcome")
+    }
+
+    /// Sends messages in their order over one channel.
+    pub(crate) async fn send_all(&self, publishes: Vec<Publish>) -> Vec<Outcome> {
+        let size = publishes.len();
+        let stopped = || vec![Outcome::Unknown("the publisher has stopped".to_owned()); size];
+        let (reply, outcomes) = oneshot::channel();
+        if self.jobs.send(Job { publishes, reply }).await.is_err() {
+            return stopped();
+        }
+        let outcomes = outcomes.await.unwrap_or_else(|_| stopped());
+        for outcome in &outcomes {
+            metrics::counter!("messaging_published_total", "outcome" => outcome.label()).increment(1);
+        }
+        outcomes
     }
 }

@@ -73,21 +73,31 @@ impl PublishingChannel {
 
     async fn take_turns(&self, jobs: &tokio::sync::Mutex<mpsc::Receiver<Job>>) {
         let half = self.window.size.div_ceil(2);
-        let mut batch = Vec::with_capacity(half);
+        let (mut publishes, mut replies) = (Vec::with_capacity(half), Vec::with_capacity(half));
         loop {
-            // Whatever waits goes together, as far as the window allows: no timer, no added delay.
-            if jobs.lock().await.recv_many(&mut batch, half).await == 0 {
+            {
+                let mut jobs = jobs.lock().await;
+                let mut next = jobs.recv().await;
+                // Whatever waits goes together, as far as the window allows: no timer, no added delay.
+                while let Some(Job { publishes: some, reply }) = next {
+                    replies.push((some.len(), reply));
+                    publishes.extend(some);
+                    next = if publishes.len() < half { jobs.try_recv().ok() } else { None };
+                }
+            }
+            if replies.is_empty() {
                 return;
             }
-            let (publishes, replies): (Vec<_>, Vec<_>) = batch.drain(..).map(|job| (job.publish, job.reply)).unzip();
             let outcomes = self.publish(&publishes).await;
             if outcomes.contains(&Outcome::Unroutable) {
                 // Whoever declares has been told already if this is full.
                 let _ = self.unroutable.try_send(());
             }
-            for (reply, outcome) in replies.into_iter().zip(outcomes) {
+            publishes.clear();
+            let mut outcomes = outcomes.into_iter();
+            for (size, reply) in replies.drain(..) {
                 // Nobody may be waiting any more.
-                let _ = reply.send(outcome);
+                let _ = reply.send(outcomes.by_ref().take(size).collect());
             }
         }
     }
@@ -104,19 +114,30 @@ impl PublishingChannel {
         // with its same id, to find it.
         let _alone = self.alone.write().await;
         let mut outcomes = Vec::with_capacity(publishes.len());
+        let mut lost = None;
         for (outcome, publish) in together.into_iter().zip(publishes) {
-            outcomes.push(match outcome {
-                Ok(outcome) => outcome,
-                Err(_) => {
-                    let alone = self.publish_together(std::slice::from_ref(publish)).await;
-                    alone.into_iter().next().expect("one message has one outcome").unwrap_or_else(|error| blame(&error))
+            outcomes.push(match (outcome, &lost) {
+                (Ok(outcome), _) => outcome,
+                // The connection is gone, and what comes after must not overtake what got no confirm.
+                (Err(_), Some(reason)) => Outcome::Unknown(String::clone(reason)),
+                (Err(_), None) => {
+                    let outcome = self.publish_alone(publish).await;
+                    if let Outcome::Unknown(reason) = &outcome {
+                        lost = Some(reason.clone());
+                    }
+                    outcome
                 }
             });
         }
         outcomes
     }
 
-    /// Publishes messages and decides their outcomes when all of them are confirmed. An error ended the channel, and is
+    async fn publish_alone(&self, publish: &Publish) -> Outcome {
+        let alone = self.publish_together(std::slice::from_ref(publish)).await;
+        alone.into_iter().next().expect("one message has one outcome").unwrap_or_else(|error| blame(&error))
+    }
+
+    /// Publishes messages, in their order, and decides their outcomes when all of them are confirmed. An error ended the channel, and is
     /// about one of those that were in flight on it.
     async fn publish_together(&self, publishes: &[Publish]) -> Vec<Result<Outcome, lapin::Error>> {
         let (channel, generation) = match self.channel().await {

@@ -130,6 +130,7 @@ pub(crate) fn meta(delivery: &lapin::message::Delivery, queue: &str) -> Meta {
             .as_ref()
             .and_then(|id| Uuid::parse_str(id.as_str()).ok())
             .unwrap_or_else(Uuid::now_v7),
+        message_id: properties.message_id().as_ref().map(ToString::to_string),
         kind: properties.kind().as_ref().map(ToString::to_string).filter(|kind| !kind.is_empty()).or(routed_as),
         queue: queue.to_owned(),
         attempt: headers.int(header::ATTEMPT).and_then(|done| u32::try_from(done).ok()).unwrap_or(0).saturating_add(1),
@@ -139,6 +140,7 @@ pub(crate) fn meta(delivery: &lapin::message::Delivery, queue: &str) -> Meta {
             .and_then(|seconds| i64::try_from(seconds).ok())
             .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok()),
         correlation_id: properties.correlation_id().as_ref().map(ToString::to_string),
+        app_id: properties.app_id().as_ref().map(ToString::to_string).filter(|app| !app.is_empty()),
         reply_to: properties.reply_to().as_ref().map(ToString::to_string),
         headers,
     }

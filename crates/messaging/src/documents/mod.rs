@@ -9,6 +9,9 @@
 //! heals what another left behind, and nobody leads. An entry may be sent more than once, by two sweeps at the same time
 //! for instance, always with the same message id, and never not at all.
 //!
+//! The entries of a document are sent one after another, in their order, as long as one process writes it, both servers
+//! answer, and not too much waits. Else they may change places: a receiver goes by the version.
+//!
 //! What the broker does not take (no queue is bound, a queue is full) stays in the document, with the reason and the time
 //! of the next try. Until then no sweep reads it, so it holds up nobody.
 //!

@@ -1,6 +1,7 @@
 //! The relay: sends what was just written, and sweeps up what nobody sent.
 
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -13,7 +14,7 @@ use super::pause::Pause;
 use super::settings::RelaySettings;
 use super::store::Store;
 use super::{Waiting, gauges};
-use crate::Publisher;
+use crate::{Line, Lines, Publisher};
 
 const COUNT_EVERY: Duration = Duration::from_secs(5);
 
@@ -28,6 +29,8 @@ pub struct Relay {
     /// How many unreadable entries the last sweep saw.
     pub(super) unreadable: AtomicUsize,
     written: Mutex<mpsc::Receiver<Waiting>>,
+    /// The entries of one document follow one another.
+    lines: StdMutex<Lines>,
 }
 
 impl Relay {
@@ -39,7 +42,8 @@ impl Relay {
         settings: RelaySettings,
     ) -> Self {
         let (pause, unreadable, written) = (Pause::new(), AtomicUsize::new(0), Mutex::new(written));
-        Self { store, claims, publisher, settings, pause, unreadable, written }
+        let lines = StdMutex::new(Lines::new());
+        Self { store, claims, publisher, settings, pause, unreadable, written, lines }
     }
 
     /// Runs until it is stopped, whatever happens to the database and the broker. On a stop it finishes, within a limit,
@@ -77,7 +81,7 @@ impl Relay {
     }
 
     /// What waits; nothing when nothing will come any more.
-    async fn next_batch(&self, stop: &CancellationToken) -> Vec<Waiting> {
+    async fn next_batch(&self, stop: &CancellationToken) -> Vec<Line<Waiting>> {
         let mut batch = Vec::new();
         let mut written = self.written.lock().await;
         tokio::select! {
@@ -85,7 +89,14 @@ impl Relay {
             _ = written.recv_many(&mut batch, self.settings.batch.max(1)) => {}
             () = stop.cancelled() => {}
         }
-        batch
+        // Before another batch is taken.
+        self.line_up(batch)
+    }
+
+    /// Lines entries up behind those of the same documents that are under way.
+    pub(super) fn line_up(&self, entries: Vec<Waiting>) -> Vec<Line<Waiting>> {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.line_up(entries, |waiting| Some(waiting.document.to_string()))
     }
 
     async fn sweep(&self, stop: &CancellationToken) {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use futures_util::future::join_all;
 
 use super::{Relay, Waiting, gauges};
-use crate::Outcome;
+use crate::{Line, Outcome};
 
 /// How many of the entries that fail together are logged one by one.
 const LOGGED: usize = 10;
@@ -24,10 +24,10 @@ impl Relay {
                     );
                 }
                 let full = page.full;
-                let mut entries = page.entries.into_iter().peekable();
+                let mut lines = self.line_up(page.entries).into_iter().peekable();
                 let mut batches = Vec::new();
-                while entries.peek().is_some() {
-                    batches.push(self.send(entries.by_ref().take(self.settings.batch.max(1)).collect()));
+                while lines.peek().is_some() {
+                    batches.push(self.send(lines.by_ref().take(self.settings.batch.max(1)).collect()));
                 }
                 join_all(batches).await.into_iter().all(|well| well) && full
             }
@@ -39,11 +39,11 @@ impl Relay {
     }
 
     /// Publishes entries and records the answers. What got none stays as it is. Whether both servers are well.
-    pub(super) async fn send(&self, batch: Vec<Waiting>) -> bool {
-        let outcomes = self.publisher.publish_all(batch.iter().map(|waiting| waiting.entry.outgoing())).await;
+    pub(super) async fn send(&self, batch: Vec<Line<Waiting>>) -> bool {
         let mut unknown = None;
         let mut answered = Vec::with_capacity(batch.len());
-        for (waiting, outcome) in batch.into_iter().zip(outcomes) {
+        for (waiting, outcome) in join_all(batch.into_iter().map(|line| self.publish(line))).await.into_iter().flatten()
+        {
             match outcome {
                 Outcome::Unknown(reason) => unknown = Some(reason),
                 outcome => answered.push((waiting, outcome)),
@@ -61,6 +61,13 @@ impl Relay {
             }
         }
         false
+    }
+
+    /// Publishes a line when its turn has come.
+    async fn publish(&self, mut line: Line<Waiting>) -> Vec<(Waiting, Outcome)> {
+        line.turn().await;
+        let outcomes = self.publisher.publish_in_order(line.items.iter().map(|waiting| waiting.entry.outgoing())).await;
+        std::mem::take(&mut line.items).into_iter().zip(outcomes).collect()
     }
 
     /// An entry's first failure is logged, its later ones are not.

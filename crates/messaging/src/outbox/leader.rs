@@ -16,8 +16,8 @@ use super::parked::Due;
 use super::record::{Answers, Work};
 use super::session::{STEP, within};
 use super::{Relay, cursor, gauges, page, parked, publish, segments};
-use crate::Outcome;
 use crate::stall::Stall;
+use crate::{Lines, Outcome, header};
 
 /// Also the heartbeat of a leader that waits for the broker.
 const ROTATE_EVERY: Duration = Duration::from_millis(500);
@@ -44,6 +44,8 @@ pub(super) struct Leader<'a> {
     /// The newest `done_seq` that is recorded.
     pub(super) recorded_seq: i64,
     pub(super) in_flight: VecDeque<InFlight>,
+    /// Messages with the same key follow one another, those of different pages too.
+    lines: Lines,
     /// More was found than one page holds.
     more: bool,
     /// Something may have been committed since the last look.
@@ -74,6 +76,7 @@ impl<'a> Leader<'a> {
             recorded_seq: read.done_seq,
             read,
             in_flight: VecDeque::new(),
+            lines: Lines::new(),
             more: false,
             look: true,
             retrying: None,
@@ -127,7 +130,7 @@ impl<'a> Leader<'a> {
         let settings = &self.relay.settings;
         self.look = false;
         self.read.begin_tick(&mut self.session).await?;
-        let page = page::read(&mut self.session, &self.read, settings.page_rows, settings.page_bytes).await?;
+        let mut page = page::read(&mut self.session, &self.read, settings.page_rows, settings.page_bytes).await?;
         self.more = !page.last;
         let last_row = page.rows.last().map(|(position, _)| *position);
         if let Some(position) = last_row {
@@ -141,9 +144,12 @@ impl<'a> Leader<'a> {
         }
         // Whatever is committed while this page is under way may have found no one waiting.
         self.look = true;
+        // Transactions get their ids before the locks for which they wait, but their rows' numbers after them.
+        page.rows.sort_unstable_by_key(|(position, _)| position.seq);
+        let lines = self.lines.line_up(page.rows, |(_, message)| message.headers.text(header::KEY).map(str::to_owned));
         let publisher = self.relay.publisher.clone();
         let sending = Arc::clone(&self.sending);
-        let answers = tokio::spawn(async move { publish::until_answered(publisher, page.rows, &sending).await });
+        let answers = tokio::spawn(async move { publish::until_answered(publisher, lines, &sending).await });
         self.in_flight.push_back(InFlight {
             after: self.read.clone(),
             read_at: Instant::now(),
@@ -177,7 +183,7 @@ impl<'a> Leader<'a> {
         }
         if now >= self.rotate_at {
             self.rotate_at = now + ROTATE_EVERY;
-            segments::rotate(&mut self.session, &self.settled.done, settings.segment_rows).await?;
+            segments::rotate(&mut self.session, &self.settled.done, settings).await?;
             if self.history >= HISTORY {
                 self.forget_history().await?;
             }

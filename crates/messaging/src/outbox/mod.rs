@@ -1,7 +1,11 @@
 //! The transactional outbox: messages are stored in the transaction that causes them, and a relay publishes them.
 //!
 //! A message leaves the outbox only when the broker has confirmed it. It may be sent more than once, always with the
-//! same id, and never not at all. Neighbours are sent at the same time, so they may arrive in any order.
+//! same id, and never not at all. Neighbours are sent at the same time, so they may arrive in any order, except those
+//! with the same [key](Outgoing::with_key): these arrive in the order in which they were stored, provided that whoever
+//! stores one holds a lock on what it is about. What the broker would not have is parked and comes later than its
+//! successors; and the messages of two transactions that ran at the same time can change places where a full page ends
+//! between them. A receiver that must not be confused by that looks at a version.
 //!
 //! How the relay knows what is published: rows carry the id of their transaction, and the cursor is a *snapshot*, as in
 //! PgQ. All that is visible in `done` is settled. A tick takes the present snapshot as its target and publishes what is

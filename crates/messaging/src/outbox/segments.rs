@@ -4,11 +4,16 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection};
 
 use super::cursor::Snapshot;
+use super::settings::RelaySettings;
 
 const SEGMENTS: i64 = 3;
 
-/// Switches to the next segment when the current one is full, and empties those that are settled.
-pub(super) async fn rotate(session: &mut PgConnection, done: &Snapshot, full: u32) -> Result<(), sqlx::Error> {
+/// Switches to the next segment when the current one is full or old, and empties those that are settled.
+pub(super) async fn rotate(
+    session: &mut PgConnection,
+    done: &Snapshot,
+    settings: &RelaySettings,
+) -> Result<(), sqlx::Error> {
     let current: i64 =
         sqlx::query_scalar("SELECT last_value FROM outbox.current_segment").fetch_one(&mut *session).await?;
     for segment in (0..SEGMENTS).filter(|segment| *segment != current) {
@@ -17,7 +22,7 @@ pub(super) async fn rotate(session: &mut PgConnection, done: &Snapshot, full: u3
         }
     }
     let next = (current + 1) % SEGMENTS;
-    if is_full(session, current, full).await? && is_empty(session, next).await? {
+    if is_full(session, current, settings).await? && is_empty(session, next).await? {
         // Not transactional, and if a crash undoes it the old segment is just used on.
         sqlx::query("SELECT setval('outbox.current_segment', $1)").bind(next).execute(session).await?;
     }
@@ -75,15 +80,16 @@ async fn is_empty(session: &mut PgConnection, segment: i64) -> Result<bool, sqlx
         .await
 }
 
-/// By the distance from the segment's first row, which costs no count.
-async fn is_full(session: &mut PgConnection, segment: i64, full: u32) -> Result<bool, sqlx::Error> {
+/// By the segment's first row: its distance, which costs no count, and its age.
+async fn is_full(session: &mut PgConnection, segment: i64, settings: &RelaySettings) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT coalesce(
-             (SELECT s.last_value - m.seq FROM outbox.message_seq s, outbox.message m
-              WHERE m.segment = $1 ORDER BY m.xid, m.seq LIMIT 1) + 1 >= $2, false)",
+             (SELECT s.last_value - m.seq + 1 >= $2 OR m.created_at < now() - make_interval(secs => $3)
+              FROM outbox.message_seq s, outbox.message m WHERE m.segment = $1 ORDER BY m.xid, m.seq LIMIT 1), false)",
     )
     .bind(segment)
-    .bind(i64::from(full))
+    .bind(i64::from(settings.segment_rows))
+    .bind(settings.segment_for.as_secs_f64())
     .fetch_one(session)
     .await
 }

@@ -19,6 +19,8 @@ pub struct RelaySettings {
     pub silent_for: Duration,
     /// About how many messages a segment holds before the next one is begun.
     pub segment_rows: u32,
+    /// How long a segment is written to, however little comes, so that what was sent does not lie there for ever.
+    pub segment_for: Duration,
     /// How long a parked message waits for its second try; the wait doubles from there.
     pub retry_first: Duration,
     /// The longest wait of a parked message.
@@ -37,6 +39,7 @@ impl Default for RelaySettings {
             follow_every: Duration::from_millis(250),
             silent_for: Duration::from_secs(3),
             segment_rows: 100_000,
+            segment_for: Duration::from_secs(3600),
             retry_first: Duration::from_secs(1),
             retry_at_most: Duration::from_secs(60),
             stop_within: Duration::from_secs(5),

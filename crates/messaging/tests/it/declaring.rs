@@ -1,10 +1,10 @@
 //! Declaring: a conflict is named, and nothing is guessed.
 
-use messaging::{Backoff, Broker, DeclareError, Settings};
+use messaging::{Backoff, Broker, DeclareError, ExchangeKind, Message, Queue, Settings, Topology};
 use serde_json::json;
 use testkit::{eventually, rabbitmq};
 
-use crate::support::{QUEUE, broker, topology};
+use crate::support::{EXCHANGE, Job, Notes, QUEUE, Running, broker, job, topology, when};
 
 #[tokio::test]
 async fn a_queue_that_exists_with_other_arguments_is_a_clear_error() {
@@ -48,4 +48,31 @@ async fn tests_that_end_while_something_declares_leave_the_broker_whole() {
         declaring.abort();
     }
     broker(rabbitmq().await.url()).await;
+}
+
+#[tokio::test]
+async fn a_queue_with_a_single_active_consumer_is_declared_so_and_hands_over_in_order() {
+    let rabbit = rabbitmq().await;
+    let topology = Topology::default()
+        .exchange(EXCHANGE, ExchangeKind::Direct)
+        .queue(Queue::work(QUEUE).single_active().bind(EXCHANGE, Job::ROUTING_KEY));
+    let broker =
+        Broker::connect(Settings::new(rabbit.url(), "test", topology)).await.expect("the test broker is there");
+    let queue = rabbit.queue_info(QUEUE).await.expect("declared");
+    assert_eq!(queue["arguments"]["x-single-active-consumer"], json!(true));
+
+    let jobs: Vec<_> = (0..2_000).map(|_| job("ok")).collect();
+    let ids: Vec<_> = jobs.iter().map(|job| job.id).collect();
+    broker.publisher().publish_in_order(jobs).await;
+    let notes = Notes::default();
+    let consumer = || broker.consumer(QUEUE).batch(10);
+    let first = Running::start_with(consumer(), notes.clone());
+    eventually("the first one works", || async { when(!notes.done().is_empty()) }).await;
+    let second = Running::start_with(consumer(), notes.clone());
+    eventually("the second one waits", || async { when(second.status.ready().is_ok()) }).await;
+    second.status.confirm().await.expect("its subscription stands");
+    first.stop().await;
+    eventually("all are done", || async { when(notes.done().len() >= ids.len()) }).await;
+    second.stop().await;
+    assert!(notes.done() == ids, "in the queue's order, each once");
 }

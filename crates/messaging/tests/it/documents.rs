@@ -2,6 +2,7 @@
 
 mod crashing;
 mod failing;
+mod ordering;
 mod replaying;
 mod stopping;
 mod sweeping;

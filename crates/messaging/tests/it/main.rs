@@ -1,6 +1,7 @@
 //! The contract of this library, on a real broker.
 
 mod consuming;
+mod dead_letters;
 mod declaring;
 mod documents;
 mod outbox;
@@ -8,3 +9,4 @@ mod publishing;
 mod requesting;
 mod retrying;
 mod support;
+mod watching;

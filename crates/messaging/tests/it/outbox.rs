@@ -3,6 +3,7 @@
 mod committing;
 mod hooking;
 mod leading;
+mod ordering;
 mod parking;
 mod resuming;
 mod segments;

@@ -36,6 +36,8 @@ impl TryFrom<v1::Product> for ProductState {
             stock: product.stock,
             reserved: product.reserved,
             sold: product.sold,
+            // What asks by gRPC has no use for it.
+            image: None,
             version: product.version,
             created_at: instant("created_at", product.created_at)?,
             updated_at: instant("updated_at", product.updated_at)?,

@@ -45,6 +45,7 @@ pub(crate) fn product() -> ProductState {
         stock: 50,
         reserved: 2,
         sold: 7,
+        image: None,
         version: 9,
         created_at,
         updated_at,

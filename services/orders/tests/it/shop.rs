@@ -120,6 +120,7 @@ pub(crate) fn product(name: &str, stock: i64) -> ProductState {
         stock,
         reserved: 0,
         sold: 0,
+        image: None,
         version: 1,
         created_at: now,
         updated_at: now,

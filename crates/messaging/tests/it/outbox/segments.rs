@@ -1,5 +1,7 @@
 //! The table stays small, and nothing is truncated away.
 
+use std::time::Duration;
+
 use messaging::outbox::RelaySettings;
 use testkit::proxy;
 
@@ -69,6 +71,17 @@ async fn a_writer_that_read_the_old_segment_before_a_switch_is_sent_and_never_tr
     sent.push(straggler.id);
     rig.received_once(sent).await;
     rig.eventually_true("the old segment is emptied again", FIRST_IS_EMPTY).await;
+    relay.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_sent_does_not_lie_there_for_ever_however_little_comes() {
+    let rig = Rig::new().await;
+    let settings = RelaySettings { segment_for: Duration::from_millis(300), ..RelaySettings::default() };
+    let relay = Started::start(rig.relay(settings));
+    let sent = rig.store(&jobs(1)).await;
+    rig.received_once(sent).await;
+    rig.eventually_true("what was sent is truncated", "SELECT NOT EXISTS (SELECT FROM outbox.message)").await;
     relay.stop().await;
 }
 

@@ -25,6 +25,8 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
                 ErrorKind::ParseError { expected_type, .. } | ErrorKind::ParseErrorAtIndex { expected_type, .. } => {
                     ApiError::not_found(format!("the path has a part that is not of type {expected_type}"))
                 }
+                // A word that is none of those expected.
+                ErrorKind::Message(message) => ApiError::not_found(format!("there is nothing at this path: {message}")),
                 wrong_route => ApiError::internal(anyhow::anyhow!("{wrong_route}")),
             }),
             Err(error) => Err(ApiError::internal(error)),
