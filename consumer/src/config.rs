@@ -25,6 +25,10 @@ pub struct Config {
     #[command(flatten)]
     pub registry: client::RegistryArgs,
 
+    /// How the producer is asked what it holds.
+    #[command(flatten)]
+    pub calls: client::CallArgs,
+
     /// How patiently to wait for broker and stores at the start.
     #[command(flatten)]
     pub retry: service::RetryArgs,
@@ -64,6 +68,14 @@ pub struct Config {
     #[arg(long, env = "REDIS_URL", hide_env_values = true, default_value = "redis://127.0.0.1:6379")]
     pub redis_url: SecretString,
 
+    /// How new users are mailed.
+    #[command(flatten)]
+    pub mail: crate::mail::MailArgs,
+
+    /// Where the search is.
+    #[command(flatten)]
+    pub search: crate::search::SearchArgs,
+
     /// How access tokens are verified.
     #[command(flatten)]
     pub auth: service::auth::AuthArgs,
@@ -100,15 +112,17 @@ impl Config {
         Role::value_variants().iter().copied().filter(chosen).collect()
     }
 
-    /// Whether a role needs the store.
+    /// Whether a role needs the store. One that finds no search configured does without.
     pub fn uses(&self, store: Store) -> bool {
-        self.roles().iter().any(|role| role.store() == Some(store))
+        let is_there = store != Store::Search || self.search.url().is_some();
+        is_there && self.roles().iter().any(|role| role.store() == Some(store))
     }
 
     /// The service that others find in the registry. Only one with a store for each route is `consumer`: nobody is to send
     /// reads to a process that only works off a queue.
     pub fn service(&self) -> &'static str {
-        let serves_all_reads = self.uses(Store::Mongodb) && self.uses(Store::Mysql);
+        let searches = self.search.url().is_none() || self.uses(Store::Search);
+        let serves_all_reads = self.uses(Store::Mongodb) && self.uses(Store::Mysql) && searches;
         if serves_all_reads { "consumer" } else { "consumer-worker" }
     }
 
@@ -145,5 +159,10 @@ mod tests {
         for roles in [&["user_tasks", "tasks", "user_sessions"][..], &["read_database"], &["health_check"]] {
             assert_eq!(service(roles), "consumer-worker", "{roles:?}");
         }
+        let search = "--search-url=http://127.0.0.1:9200";
+        assert_eq!(service(&[search]), "consumer");
+        assert_eq!(service(&[search, "user_tasks", "insert_record"]), "consumer-worker");
+        assert_eq!(service(&[search, "user_tasks", "insert_record", "user_search"]), "consumer");
+        assert_eq!(service(&["--search-url=", "user_tasks", "insert_record"]), "consumer");
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::messages::{HealthAnswer, HealthCheck, StoreMessage};
+use contracts::products::ProductEvent;
 use contracts::records::{DeleteRecord, InsertRecord, ReadDatabase, RecordPage};
 use contracts::users::UserEvent;
 use messaging::{Broker, Consumer, ConsumerStatus, HandleBatch, Incoming};
@@ -15,10 +16,16 @@ use crate::config::Config;
 use crate::handlers::delete_record::DeleteRecords;
 use crate::handlers::health_check::AnswerHealthCheck;
 use crate::handlers::insert_record::InsertRecords;
+use crate::handlers::product_search::FindProducts;
 use crate::handlers::read_database::ReadRecords;
+use crate::handlers::skip::Skip;
 use crate::handlers::tasks::StoreMessages;
+use crate::handlers::user_preferences::KeepPreferences;
+use crate::handlers::user_search::FindUsers;
 use crate::handlers::user_sessions::KeepSessions;
 use crate::handlers::user_tasks::KeepUsers;
+use crate::handlers::welcome_messages::WelcomeUsers;
+use crate::mail::AT_ONCE;
 use crate::report::Reporter;
 use crate::role::Role;
 use crate::stores::{NotUsed, Stores};
@@ -44,7 +51,8 @@ impl Consumers {
             let consumer = if role.answers() {
                 consumer.prefetch(REQUESTS_AT_ONCE).batch(REQUESTS_AT_ONCE.into())
             } else {
-                consumer.prefetch(config.prefetch).batch(config.batch.into()).observer(reporter.clone())
+                let consumer = consumer.prefetch(config.prefetch).batch(config.batch.into());
+                if role.reports() { consumer.observer(reporter.clone()) } else { consumer }
             };
             match role {
                 Role::Tasks => {
@@ -56,6 +64,26 @@ impl Consumers {
                 Role::UserSessions => {
                     consumers.spawn::<UserEvent, _>(role, consumer, KeepSessions(stores.profiles()?.clone()));
                 }
+                Role::UserPreferences => {
+                    consumers.spawn::<UserEvent, _>(role, consumer, KeepPreferences(stores.preferences()?.clone()));
+                }
+                Role::WelcomeMessages => {
+                    let mailer = stores.mailer().cloned();
+                    let consumer = if mailer.is_some() { consumer.batch(AT_ONCE) } else { consumer };
+                    let welcome = WelcomeUsers::new(stores.welcomes()?.clone(), stores.users()?.clone(), mailer);
+                    consumers.spawn::<UserEvent, _>(role, consumer, welcome);
+                }
+                Role::UserSearch => match stores.search() {
+                    Ok(search) => consumers.spawn::<UserEvent, _>(role, consumer, FindUsers(search.clone())),
+                    Err(_) => {
+                        let skipping = Arc::new(Reporter::skipping(broker.clone(), "no search is configured"));
+                        consumers.spawn::<UserEvent, _>(role, consumer.observer(skipping), Skip);
+                    }
+                },
+                Role::ProductSearch => match stores.search() {
+                    Ok(search) => consumers.spawn::<ProductEvent, _>(role, consumer, FindProducts(search.clone())),
+                    Err(_) => consumers.spawn::<ProductEvent, _>(role, consumer, Skip),
+                },
                 Role::HealthCheck => {
                     let answering = broker.answering::<_, HealthAnswer>(AnswerHealthCheck::new());
                     consumers.spawn::<HealthCheck, _>(role, consumer, answering);
@@ -88,9 +116,7 @@ impl Consumers {
     /// for; the process is ready when the broker has all of them.
     pub(crate) fn in_health(&self, mut health: Health) -> Health {
         for (role, status) in self.statuses.clone() {
-            let registered = status.clone();
-            health = health.ready_when(role.queue(), move || registered.ready());
-            health = health.dependency(role.queue(), Need::Optional, move || std::future::ready(status.working()));
+            health = health.consumer(role.queue(), status, Need::Required);
         }
         health
     }

@@ -1,22 +1,30 @@
 //! Warren's read side: applies tasks and events to MongoDB, MariaDB/MySQL and Redis, and serves the reads.
 
+pub mod admin;
 pub mod config;
 pub mod consumers;
 pub mod handlers;
+pub mod mail;
 pub mod read;
 pub mod report;
 pub mod role;
+pub mod search;
 pub mod stores;
 
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::Router;
+use client::Services;
 use messaging::{Broker, Settings};
 use secrecy::ExposeSecret;
 use service::auth::Verifier;
 use service::connect::{PoolSettings, redis_if_there};
 use service::{Health, Need};
+use tokio_util::sync::CancellationToken;
+use utoipa::openapi::OpenApi;
 
+use admin::Admin;
 use config::Config;
 use consumers::Consumers;
 use stores::Stores;
@@ -46,4 +54,19 @@ pub fn health(broker: &Broker, stores: &Stores, consumers: &Consumers) -> Health
         async move { broker.ping().await }
     });
     consumers.in_health(stores.in_health(health))
+}
+
+/// All routes of the program, and their description. What admins have begun ends on `stop`.
+pub fn router(
+    broker: &Broker,
+    stores: Stores,
+    services: Services,
+    health: Health,
+    verifier: Verifier,
+    stop: &CancellationToken,
+) -> (Router, OpenApi) {
+    let (admin, of_admins) = admin::router(Admin::new(broker, &stores, stop), verifier.clone());
+    let (reads, mut described) = read::router(stores, services, health, verifier);
+    described.merge(of_admins);
+    (reads.merge(admin), described)
 }

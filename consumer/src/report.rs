@@ -16,6 +16,8 @@ const REPORTS: usize = 500;
 /// Publishes a [`TaskProgressed`] for each batch, and lets nothing be acked before the broker has it.
 pub struct Reporter {
     broker: Broker,
+    /// Why nothing is done, if that is so.
+    skipping: Option<&'static str>,
 }
 
 impl fmt::Debug for Reporter {
@@ -27,7 +29,12 @@ impl fmt::Debug for Reporter {
 impl Reporter {
     /// Reports through this broker.
     pub fn new(broker: Broker) -> Self {
-        Self { broker }
+        Self { broker, skipping: None }
+    }
+
+    /// Reports that what is taken is left undone, and why.
+    pub fn skipping(broker: Broker, why: &'static str) -> Self {
+        Self { broker, skipping: Some(why) }
     }
 
     async fn publish(&self, reports: Vec<StepReport>) -> Result<(), Failure> {
@@ -46,7 +53,7 @@ impl Reporter {
 impl Observe for Reporter {
     fn observe<'a>(&'a self, reports: &'a [Report<'a>]) -> BoxFuture<'a, Result<(), Failure>> {
         let at = OffsetDateTime::now_utc();
-        let steps: Vec<_> = reports.iter().filter_map(|report| step(report, at)).collect();
+        let steps: Vec<_> = reports.iter().filter_map(|report| step(report, self.skipping, at)).collect();
         async move {
             if steps.is_empty() {
                 return Ok(());
@@ -58,10 +65,13 @@ impl Observe for Reporter {
 }
 
 /// The report on one message; none if it belongs to no task, as one published by hand.
-fn step(report: &Report<'_>, at: OffsetDateTime) -> Option<StepReport> {
+fn step(report: &Report<'_>, skipping: Option<&str>, at: OffsetDateTime) -> Option<StepReport> {
     let task_id = Uuid::parse_str(report.meta.headers.text(TASK_ID)?).ok()?;
     let (state, error) = match report.settled {
-        Settled::Done => (StepState::Done, None),
+        Settled::Done => match skipping {
+            None => (StepState::Done, None),
+            Some(why) => (StepState::Skipped, Some(why.to_owned())),
+        },
         Settled::Retrying { reason, .. } => (StepState::Retrying, Some(reason.clone())),
         Settled::Refused { reason } => (StepState::Refused, Some(reason.clone())),
         Settled::Dead { reason } => (StepState::Failed, Some(reason.clone())),
@@ -80,12 +90,15 @@ mod tests {
     fn a_message_without_a_task_is_not_reported() {
         let settled = Settled::Done;
         let mut meta = Meta { queue: "insert_record".to_owned(), attempt: 2, ..Meta::default() };
-        assert_eq!(step(&Report { meta: &meta, settled: &settled }, OffsetDateTime::UNIX_EPOCH), None);
+        let step =
+            |meta: &Meta, skipping| step(&Report { meta, settled: &settled }, skipping, OffsetDateTime::UNIX_EPOCH);
+        assert_eq!(step(&meta, None), None);
 
         let task = Uuid::now_v7();
         meta.headers.set(TASK_ID, task.to_string());
-        let reported = step(&Report { meta: &meta, settled: &settled }, OffsetDateTime::UNIX_EPOCH).unwrap();
+        let reported = step(&meta, None).unwrap();
         assert_eq!((reported.task_id, reported.step.as_str(), reported.attempt), (task, "insert_record", 2));
         assert_eq!(reported.state, StepState::Done);
+        assert_eq!(step(&meta, Some("not in use")).unwrap().state, StepState::Skipped);
     }
 }

@@ -1,7 +1,7 @@
 //! What a consumer can be told to do: each role works off one queue.
 
 use clap::ValueEnum;
-use contracts::topology::queue;
+use contracts::topology::{REPORTING, queue};
 
 use crate::stores::Store;
 
@@ -15,6 +15,14 @@ pub enum Role {
     UserTasks,
     /// Keeps sessions and cached profiles in Redis.
     UserSessions,
+    /// Keeps the users' preferences in MongoDB.
+    UserPreferences,
+    /// Makes users searchable.
+    UserSearch,
+    /// Welcomes new users.
+    WelcomeMessages,
+    /// Makes products searchable.
+    ProductSearch,
     /// Answers health checks.
     HealthCheck,
     /// Inserts records into MariaDB/MySQL.
@@ -32,6 +40,10 @@ impl Role {
             Self::Tasks => queue::TASKS,
             Self::UserTasks => queue::USER_TASKS,
             Self::UserSessions => queue::USER_SESSIONS,
+            Self::UserPreferences => queue::USER_PREFERENCES,
+            Self::UserSearch => queue::USER_SEARCH,
+            Self::WelcomeMessages => queue::WELCOME_MESSAGES,
+            Self::ProductSearch => queue::PRODUCT_SEARCH,
             Self::HealthCheck => queue::HEALTH_CHECK,
             Self::InsertRecord => queue::INSERT_RECORD,
             Self::DeleteRecord => queue::DELETE_RECORD,
@@ -39,14 +51,20 @@ impl Role {
         }
     }
 
-    /// The store that it cannot do without.
+    /// The store that it cannot do without; a search can be left out of use.
     pub fn store(self) -> Option<Store> {
         match self {
-            Self::Tasks | Self::UserTasks => Some(Store::Mongodb),
+            Self::Tasks | Self::UserTasks | Self::UserPreferences | Self::WelcomeMessages => Some(Store::Mongodb),
             Self::UserSessions => Some(Store::Redis),
             Self::InsertRecord | Self::DeleteRecord | Self::ReadDatabase => Some(Store::Mysql),
+            Self::UserSearch | Self::ProductSearch => Some(Store::Search),
             Self::HealthCheck => None,
         }
+    }
+
+    /// Whether tasks wait for what it does.
+    pub fn reports(self) -> bool {
+        REPORTING.contains(&self.queue())
     }
 
     /// Whether somebody waits for its answers.
@@ -57,18 +75,14 @@ impl Role {
 
 #[cfg(test)]
 mod tests {
-    use contracts::topology::REPORTING;
-
     use super::*;
 
     #[test]
     fn tasks_wait_for_the_roles_that_report() {
-        let reporting = Role::value_variants().iter().filter(|role| !role.answers()).map(|role| role.queue());
-        let mut reporting: Vec<_> = reporting.collect();
-        let mut awaited = REPORTING.to_vec();
-        reporting.sort_unstable();
-        awaited.sort_unstable();
-        assert_eq!(reporting, awaited);
+        for queue in REPORTING {
+            let role = Role::value_variants().iter().find(|role| role.queue() == queue).expect("a role does each step");
+            assert!(role.reports() && !role.answers(), "{queue}");
+        }
     }
 
     #[test]

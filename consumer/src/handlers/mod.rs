@@ -3,10 +3,15 @@
 pub mod delete_record;
 pub mod health_check;
 pub mod insert_record;
+pub mod product_search;
 pub mod read_database;
+pub mod skip;
 pub mod tasks;
+pub mod user_preferences;
+pub mod user_search;
 pub mod user_sessions;
 pub mod user_tasks;
+pub mod welcome_messages;
 
 use contracts::headers::VERSION;
 use messaging::{Delivery, Failure, Meta};

@@ -1,7 +1,10 @@
 //! The read side over HTTP.
 
+pub mod everywhere;
 pub mod messages;
 pub mod records;
+pub mod reindex;
+pub mod search;
 pub mod users;
 
 use std::time::Duration;
@@ -10,6 +13,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use client::Services;
 use messaging::{Failure, FailureKind};
 use serde::Deserialize;
 use service::auth::{self, Verifier};
@@ -31,7 +35,9 @@ const RETRY_AFTER: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub struct Reads {
     stores: Stores,
+    services: Services,
     health: Health,
+    verifier: Verifier,
 }
 
 #[derive(OpenApi)]
@@ -42,19 +48,22 @@ pub struct Reads {
 struct Info;
 
 /// The routes of the read side, and their description.
-pub fn router(stores: Stores, health: Health, verifier: Verifier) -> (Router, Document) {
-    let reads = Reads { stores, health };
+pub fn router(stores: Stores, services: Services, health: Health, verifier: Verifier) -> (Router, Document) {
+    let reads = Reads { stores, services, health, verifier: verifier.clone() };
     let (guarded, mut described) = OpenApiRouter::with_openapi(Info::openapi())
         .routes(routes!(users::list))
         .routes(routes!(users::get))
+        .routes(routes!(everywhere::everywhere))
         .routes(routes!(records::get))
         .routes(routes!(messages::list))
+        .routes(routes!(reindex::reindex))
         .with_state(reads.clone())
         .split_for_parts();
     auth::describe(&mut described);
-    // Like /health, it is open to everybody.
-    let (open, root) = OpenApiRouter::new().routes(routes!(root)).with_state(reads).split_for_parts();
-    described.merge(root);
+    // Like /health, it is open to everybody; so are the products that are found.
+    let open = OpenApiRouter::new().routes(routes!(root)).routes(routes!(search::search));
+    let (open, open_described) = open.with_state(reads).split_for_parts();
+    described.merge(open_described);
     (auth::guard(guarded, verifier).merge(open), described)
 }
 
@@ -98,7 +107,7 @@ impl From<NotUsed> for ApiError {
 }
 
 /// What a failed read is answered with: a store that is down is 503, anything else is our fault.
-fn failed(store: crate::stores::Store, failure: Failure) -> ApiError {
+pub(crate) fn failed(store: crate::stores::Store, failure: Failure) -> ApiError {
     let cause = anyhow::Error::msg(failure.reason);
     match failure.kind {
         FailureKind::Unavailable => {

@@ -1,13 +1,18 @@
 //! The stores that messages take effect in: what they hold, and what their errors mean for a message.
 
+pub mod audit;
 mod connect;
+mod json;
 pub mod messages;
 pub mod mongodb;
 pub mod mysql;
+pub mod preferences;
 pub mod profiles;
 pub mod records;
 pub mod redis;
 pub mod users;
+pub mod versioned;
+pub mod welcome;
 
 use std::fmt;
 use std::time::Duration;
@@ -28,6 +33,8 @@ pub enum Store {
     Mongodb,
     /// Sessions and profiles.
     Redis,
+    /// What is found by what somebody types.
+    Search,
 }
 
 impl fmt::Display for Store {
@@ -36,23 +43,24 @@ impl fmt::Display for Store {
             Self::Mysql => "MariaDB/MySQL",
             Self::Mongodb => "MongoDB",
             Self::Redis => "Redis",
+            Self::Search => "Elasticsearch/OpenSearch",
         })
     }
 }
 
 impl Store {
     /// The failure of a message whose store cannot be used now.
-    fn unavailable(self, reason: impl fmt::Display) -> Failure {
+    pub(crate) fn unavailable(self, reason: impl fmt::Display) -> Failure {
         Failure::unavailable(format!("{self}: {reason}"))
     }
 
     /// The failure of a message that its store will never take.
-    fn reject(self, reason: impl fmt::Display) -> Failure {
+    pub(crate) fn reject(self, reason: impl fmt::Display) -> Failure {
         Failure::reject(format!("{self}: {reason}"))
     }
 
     /// The failure of a message that may do better later.
-    fn retry(self, reason: impl fmt::Display) -> Failure {
+    pub(crate) fn retry(self, reason: impl fmt::Display) -> Failure {
         Failure::retry(format!("{self}: {reason}"))
     }
 }

@@ -8,11 +8,13 @@ use messaging::Failure;
 use redis::aio::ConnectionManager;
 use redis::{AsyncCommands, RedisError, RedisResult, Script, ScriptInvocation};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::redis::{failure, is_unknown_script};
 use super::unversioned_is_beaten;
 use super::users::{User, check};
+use super::versioned::Held;
 
 /// How long a user's version and deletion are remembered: longer than messages wait to be tried again, or a person takes to
 /// send dead letters again.
@@ -155,6 +157,13 @@ impl Profiles {
         })
     }
 
+    /// What is held of a user: the profile, or that it was deleted, and the session.
+    pub async fn held(&self, id: Uuid) -> Result<(Option<Held>, Option<Held>), RedisError> {
+        let texts: (Option<String>, Option<String>) =
+            self.connection.clone().mget(&[profile_key(id), user_session_key(id)]).await?;
+        Ok((texts.0.map(held), texts.1.map(held)))
+    }
+
     /// Puts a user that was read elsewhere into the cache, unless the cache knows better by now.
     pub async fn refill(&self, user: &User) -> Result<(), Failure> {
         let invocation = self.prepare(user.user_id, "updated", user.version, json(user)?, String::new());
@@ -169,6 +178,15 @@ fn unless_unavailable(failure: Failure) -> Result<Result<(), Failure>, Failure> 
         messaging::FailureKind::Unavailable => Err(failure),
         _ => Ok(Err(failure)),
     }
+}
+
+/// What cannot be read is shown as it is.
+fn held(text: String) -> Held {
+    let mut data = serde_json::from_str(&text).unwrap_or(Value::String(text));
+    let mut part = |name| data.as_object_mut().and_then(|object| object.remove(name));
+    let version = part("version").and_then(|version| version.as_i64());
+    let deleted = part("deleted") == Some(Value::Bool(true));
+    Held { version, deleted, data }
 }
 
 fn json<T: Serialize>(value: &T) -> Result<String, Failure> {

@@ -1,9 +1,11 @@
 //! The collection of users. The newest event about a user decides; what is older changes nothing.
 
+use std::collections::HashSet;
+
 use bson::{DateTime, Document, doc};
 use contracts::users::{UserEvent, UserState};
 use futures_util::TryStreamExt;
-use messaging::{Failure, FailureKind};
+use messaging::Failure;
 use mongodb::error::Error;
 use mongodb::{Collection, Database, IndexModel};
 use serde::{Deserialize, Serialize};
@@ -11,8 +13,9 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::mongodb::{failure, in_time, update_each};
-use super::{check_length, unversioned_is_beaten};
+use super::check_length;
+use super::mongodb::in_time;
+use super::versioned::{self, Change, Held};
 
 const COLLECTION: &str = "users";
 
@@ -76,10 +79,7 @@ impl TryFrom<Stored> for User {
 
     fn try_from(stored: Stored) -> Result<Self, Error> {
         Ok(Self {
-            user_id: stored
-                .id
-                .parse()
-                .map_err(|_| Error::custom(format!("`{}` is not the id of a user", stored.id)))?,
+            user_id: user_id(&stored.id)?,
             name: stored.name,
             email: stored.email,
             created_at: from_bson(stored.created_at),
@@ -87,6 +87,42 @@ impl TryFrom<Stored> for User {
             version: stored.version,
         })
     }
+}
+
+/// A user or a tombstone, with no more than a search needs.
+#[derive(Debug, Deserialize)]
+struct Mark {
+    #[serde(rename = "_id")]
+    id: String,
+    name: Option<String>,
+    email: Option<String>,
+    version: i64,
+    deleted: bool,
+}
+
+/// What is known of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Identifies the user.
+    pub user_id: Uuid,
+    /// The newest version.
+    pub version: i64,
+    /// Name and e-mail address; none if the user was deleted.
+    pub user: Option<(String, String)>,
+}
+
+impl TryFrom<Mark> for Known {
+    type Error = Error;
+
+    fn try_from(mark: Mark) -> Result<Self, Error> {
+        let user_id = user_id(&mark.id)?;
+        let user = mark.name.zip(mark.email).filter(|_| !mark.deleted);
+        Ok(Self { user_id, version: mark.version, user })
+    }
+}
+
+fn user_id(text: &str) -> Result<Uuid, Error> {
+    text.parse().map_err(|_| Error::custom(format!("`{text}` is not the id of a user")))
 }
 
 /// A page of users.
@@ -120,42 +156,21 @@ impl Users {
 
     /// Applies events with their versions in one bulk write; the verdicts are in their order.
     pub async fn apply(&self, events: &[(&UserEvent, i64)]) -> Result<Vec<Result<(), Failure>>, Failure> {
-        let mut verdicts: Vec<Result<(), Failure>> = events.iter().map(|(event, _)| check(event)).collect();
-        let sound: Vec<usize> = (0..events.len()).filter(|&i| verdicts[i].is_ok()).collect();
-        let write = |upsert: bool| move |&i: &usize| update(events[i].0, events[i].1, upsert);
-
-        let failed = update_each(&self.database, COLLECTION, sound.iter().map(write(true)).collect()).await?;
-        let (taken, failed): (Vec<_>, Vec<_>) = failed.into_iter().partition(|error| error.id_is_taken);
-        for error in failed {
-            set(&mut verdicts, sound.get(error.index), error.failure());
-        }
-
-        // An upsert that finds no older version tries to insert, and finds the key taken: by a newer version, or by an
-        // older one that another consumer has inserted at this very moment. The same update without inserting tells.
-        let again: Vec<usize> = taken.iter().filter_map(|error| sound.get(error.index).copied()).collect();
-        let failed = update_each(&self.database, COLLECTION, again.iter().map(write(false)).collect()).await?;
-        for error in failed {
-            set(&mut verdicts, again.get(error.index), error.failure());
-        }
-        self.refuse_unversioned(events, &again, &mut verdicts).await.map_err(|error| failure(&error))?;
-        Ok(verdicts)
+        let change = |&(event, version): &(&UserEvent, i64)| {
+            check(event)?;
+            Ok(Change { user_id: event.user_id(), version, update: update(event, version) })
+        };
+        versioned::apply(&self.database, COLLECTION, events.iter().map(change).collect()).await
     }
 
-    /// Of the events that found a document already, refuses those without a version where the document has one.
-    async fn refuse_unversioned(
-        &self,
-        events: &[(&UserEvent, i64)],
-        found: &[usize],
-        verdicts: &mut [Result<(), Failure>],
-    ) -> Result<(), Error> {
-        for &i in found.iter().filter(|&&i| events[i].1 == 0) {
-            let collection = self.collection.clone_with_type::<Document>();
-            let versioned = doc! { "_id": events[i].0.user_id().to_string(), "version": { "$gt": 0 } };
-            if in_time(async move { collection.find_one(versioned).await }).await?.is_some() {
-                verdicts[i] = Err(unversioned_is_beaten());
-            }
-        }
-        Ok(())
+    /// Which of the users are known to be deleted.
+    pub async fn deleted_among(&self, users: &[Uuid]) -> Result<HashSet<Uuid>, Error> {
+        versioned::matching(&self.database, COLLECTION, users, doc! { "deleted": true }).await
+    }
+
+    /// What is held of a user, be it only that it was deleted.
+    pub async fn held(&self, id: Uuid) -> Result<Option<Held>, Error> {
+        versioned::held(&self.database, COLLECTION, id).await
     }
 
     /// One user, unless it is deleted.
@@ -186,17 +201,27 @@ impl Users {
         let next = users.last().filter(|_| more).map(|last| last.user_id.to_string());
         Ok(UserPage { users, next })
     }
-}
 
-fn set(verdicts: &mut [Result<(), Failure>], index: Option<&usize>, failure: Failure) {
-    debug_assert_ne!(failure.kind, FailureKind::Unavailable, "that is about the whole batch");
-    if let Some(verdict) = index.and_then(|&index| verdicts.get_mut(index)) {
-        *verdict = Err(failure);
+    /// All that is known in the order of the ids, after the given one: also which users were deleted.
+    pub async fn known(&self, after: Option<Uuid>, limit: u32) -> Result<Vec<Known>, Error> {
+        let filter = after.map_or_else(Document::new, |after| doc! { "_id": { "$gt": after.to_string() } });
+        let collection = self.collection.clone_with_type::<Mark>();
+        let found = async move {
+            let found = collection.find(filter).sort(doc! { "_id": 1 }).limit(i64::from(limit)).await?;
+            found.try_collect::<Vec<_>>().await
+        };
+        in_time(found).await?.into_iter().map(Known::try_from).collect()
+    }
+
+    /// How many are known, about; the deleted ones count.
+    pub async fn count(&self) -> Result<u64, Error> {
+        let collection = self.collection.clone();
+        in_time(async move { collection.estimated_document_count().await }).await
     }
 }
 
-fn update(event: &UserEvent, version: i64, upsert: bool) -> Document {
-    let state = match event.state() {
+fn update(event: &UserEvent, version: i64) -> Document {
+    match event.state() {
         Some(state) => doc! { "$set": {
             "name": &state.name,
             "email": &state.email,
@@ -210,10 +235,7 @@ fn update(event: &UserEvent, version: i64, upsert: bool) -> Document {
             "$set": { "updated_at": to_bson(deleted_at(event)), "version": version, "deleted": true },
             "$unset": { "name": "", "email": "", "created_at": "" },
         },
-    };
-    // What has version 0 was published by hand and gives way to anything.
-    let older = doc! { "_id": event.user_id().to_string(), "version": { "$lt": version.max(1) } };
-    doc! { "q": older, "u": state, "upsert": upsert }
+    }
 }
 
 fn deleted_at(event: &UserEvent) -> OffsetDateTime {
@@ -224,7 +246,7 @@ fn deleted_at(event: &UserEvent) -> OffsetDateTime {
     }
 }
 
-fn to_bson(time: OffsetDateTime) -> DateTime {
+pub(super) fn to_bson(time: OffsetDateTime) -> DateTime {
     DateTime::from_millis(i64::try_from(time.unix_timestamp_nanos().div_euclid(1_000_000)).unwrap_or_default())
 }
 

@@ -21,10 +21,10 @@ use uuid::Uuid;
 
 use super::support::{Servers, delivery, record, user_history};
 
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
+pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
 
 /// Runs the check for some dozens of generated cases.
-fn for_cases<S: Strategy>(strategy: &S, check: impl Fn(S::Value) -> Result<(), TestCaseError>) {
+pub(crate) fn for_cases<S: Strategy>(strategy: &S, check: impl Fn(S::Value) -> Result<(), TestCaseError>) {
     let config = Config { cases: 48, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
     if let Err(error) = TestRunner::new(config).run(strategy, check) {
         panic!("{error}");
@@ -32,7 +32,7 @@ fn for_cases<S: Strategy>(strategy: &S, check: impl Fn(S::Value) -> Result<(), T
 }
 
 /// In which order, how often and in batches of which size the messages 0..count arrive: each at least once.
-fn arrivals(count: usize) -> impl Strategy<Value = (Vec<usize>, usize)> {
+pub(crate) fn arrivals(count: usize) -> impl Strategy<Value = (Vec<usize>, usize)> {
     let repeated = proptest::collection::vec(0..count, 0..=count);
     let all = repeated.prop_map(move |repeated| (0..count).chain(repeated).collect::<Vec<_>>());
     (all.prop_shuffle(), 1..=8_usize)
@@ -159,7 +159,7 @@ async fn changes(pool: &MySqlPool, unique: &str) -> Vec<(String, i64)> {
 }
 
 /// How often a user was updated, whether it was deleted at the end, and the arrival of these events.
-fn user_histories() -> impl Strategy<Value = (usize, bool, Vec<usize>, usize)> {
+pub(crate) fn user_histories() -> impl Strategy<Value = (usize, bool, Vec<usize>, usize)> {
     (0..4_usize, any::<bool>()).prop_flat_map(|(updates, ends_deleted)| {
         let count = 1 + updates + usize::from(ends_deleted);
         arrivals(count).prop_map(move |(order, size)| (updates, ends_deleted, order, size))
@@ -243,7 +243,12 @@ async fn kept(redis: &TestRedis, id: Uuid) -> (Option<Value>, Option<Value>) {
     (parsed(texts.0), parsed(texts.1))
 }
 
-async fn handle<H: HandleBatch<UserEvent>>(handler: &H, history: &[UserEvent], order: &[usize], size: usize) {
+pub(crate) async fn handle<H: HandleBatch<UserEvent>>(
+    handler: &H,
+    history: &[UserEvent],
+    order: &[usize],
+    size: usize,
+) {
     for batch in order.chunks(size) {
         let batch: Vec<_> = batch.iter().map(|&i| delivery(history[i].clone(), i as i64 + 1)).collect();
         let verdicts = handler.handle_batch(&batch).await.expect("the store takes the batch");

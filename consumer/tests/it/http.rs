@@ -41,12 +41,16 @@ async fn health_names_each_store_and_each_role() {
                 "insert_record",
                 "mongodb",
                 "mysql",
+                "product_search",
                 "rabbitmq",
                 "read_database",
                 "redis",
                 "tasks",
+                "user_preferences",
+                "user_search",
                 "user_sessions",
                 "user_tasks",
+                "welcome_messages",
             ]
         );
     }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::support::{Servers, Site, created, deleted, updated, versioned};
 
 /// A token as the producer issues it.
-fn token(site: &Site, user: Uuid, session: Uuid, roles: &[Role]) -> String {
+pub(crate) fn token(site: &Site, user: Uuid, session: Uuid, roles: &[Role]) -> String {
     let issuer = Issuer::new(&site.servers.config(&[]).auth).expect("the secret is one");
     let roles = roles.iter().copied().collect();
     let issued = issuer.issue(user, session, &roles, Duration::from_secs(60)).expect("plain data");

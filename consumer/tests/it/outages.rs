@@ -9,7 +9,7 @@ use super::support::{Servers, Site, created, insert, versioned};
 use contracts::messages::StoreMessage;
 
 /// Cuts the store off, publishes, sees the pause, and sees all done when the store is back.
-async fn outage(
+pub(crate) async fn outage(
     store_argument: &'static str,
     role: &'static str,
     silent: bool,

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use clap::Parser;
+use client::Services;
 use consumer::config::Config;
 use consumer::consumers::Consumers;
 use consumer::stores::Stores;
-use consumer::{connect_broker, health, read, verifier};
+use consumer::{connect_broker, health, router, verifier};
 use contracts::headers::{TASK_ID, VERSION};
 use contracts::records::{DeleteRecord, InsertRecord, Record};
 use contracts::users::{UserCreated, UserDeleted, UserEvent, UserState, UserUpdated};
@@ -90,7 +91,9 @@ impl Site {
         let broker = connect_broker(&config).await.expect("the broker is there");
         let consumers = Consumers::start(&config, &broker, &stores, &stop).expect("each role has its store");
         let health = health(&broker, &stores, &consumers);
-        let (router, openapi) = read::router(stores, health.clone(), verifier(&config).expect("the secret is one"));
+        let verifier = verifier(&config).expect("the secret is one");
+        let services = Services::start(&config.registry, &config.calls, "consumer", &stop).expect("no registry is one");
+        let (router, openapi) = router(&broker, stores, services, health.clone(), verifier, &stop);
         let app = service::app(router, health, openapi);
         let listener = service::listen(([127, 0, 0, 1], 0).into()).await.expect("there is a free port");
         let url = format!("http://{}", listener.local_addr().expect("it listens"));
@@ -106,13 +109,28 @@ impl Site {
         site
     }
 
+    /// A request that is still to be sent.
+    pub(crate) fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url))
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Response {
         self.client.get(format!("{}{path}", self.url)).send().await.expect("the consumer answers")
+    }
+
+    pub(crate) async fn post(&self, path: &str) -> Response {
+        self.client.post(format!("{}{path}", self.url)).send().await.expect("the consumer answers")
     }
 
     /// The status that somebody gets with this token.
     pub(crate) async fn status_with(&self, path: &str, token: &str) -> u16 {
         let request = self.client.get(format!("{}{path}", self.url)).bearer_auth(token);
+        request.send().await.expect("the consumer answers").status().as_u16()
+    }
+
+    /// The status that somebody gets for a POST with this token.
+    pub(crate) async fn post_with(&self, path: &str, token: &str) -> u16 {
+        let request = self.client.post(format!("{}{path}", self.url)).bearer_auth(token);
         request.send().await.expect("the consumer answers").status().as_u16()
     }
 
@@ -202,7 +220,14 @@ pub(crate) fn delivery<M>(payload: M, version: i64) -> Delivery<M> {
 pub(crate) fn user(id: Uuid, name: &str, second: i64) -> UserState {
     let time = |second| OffsetDateTime::from_unix_timestamp(1_700_000_000 + second).expect("a time");
     let email = format!("{id}@example.org");
-    UserState { user_id: id, name: name.to_owned(), email, created_at: time(0), updated_at: time(second) }
+    UserState {
+        user_id: id,
+        name: name.to_owned(),
+        email,
+        preferences: None,
+        created_at: time(0),
+        updated_at: time(second),
+    }
 }
 
 pub(crate) fn created(id: Uuid, name: &str) -> UserCreated {
