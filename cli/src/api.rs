@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -12,6 +12,9 @@ use crate::failure::Failure;
 
 /// Longer than a part of a replay takes.
 const LIMIT: Duration = Duration::from_secs(40);
+
+/// A body that is streamed may come for as long as it likes, but not be silent for longer: services show that they live more often.
+const LONGEST_SILENCE: Duration = Duration::from_secs(120);
 
 /// How often a request is tried.
 const TRIES: u32 = 4;
@@ -23,6 +26,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub(crate) struct Http {
     client: Client,
+    /// For bodies that are streamed.
+    streaming: Client,
     /// The first wait between two tries; doubled after each.
     base: Duration,
 }
@@ -49,9 +54,12 @@ enum Why {
 
 impl Http {
     pub(crate) fn new() -> Result<Self, Failure> {
-        let client = Client::builder().no_proxy().timeout(LIMIT).connect_timeout(Duration::from_secs(5)).build();
-        let client = client.map_err(|error| Failure::Wrong(error.to_string()))?;
-        Ok(Self { client, base: Duration::from_millis(500) })
+        let client = |limits: fn(ClientBuilder) -> ClientBuilder| {
+            let builder = Client::builder().no_proxy().connect_timeout(Duration::from_secs(5));
+            limits(builder).build().map_err(|error| Failure::Wrong(error.to_string()))
+        };
+        let streaming = client(|builder| builder.read_timeout(LONGEST_SILENCE))?;
+        Ok(Self { client: client(|builder| builder.timeout(LIMIT))?, streaming, base: Duration::from_millis(500) })
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(&self, url: &str) -> Result<T, Failure> {
@@ -75,16 +83,45 @@ impl Http {
         .await
     }
 
-    async fn send<T: DeserializeOwned>(
+    /// Sends what may be sent again.
+    pub(crate) async fn send<T: DeserializeOwned>(
         &self,
         url: &str,
         request: impl Fn(&Client) -> RequestBuilder,
     ) -> Result<T, Failure> {
+        let response = self.answered(TRIES, || request(&self.client)).await.map_err(|why| why.failure(url))?;
+        read(url, response).await
+    }
+
+    /// Sends what may be sent again, and is answered with a body that is streamed.
+    pub(crate) async fn stream(
+        &self,
+        url: &str,
+        request: impl Fn(&Client) -> RequestBuilder,
+    ) -> Result<Response, Failure> {
+        self.answered(TRIES, || request(&self.streaming)).await.map_err(|why| why.failure(url))
+    }
+
+    /// Begins what is not begun twice, and tells how far it is by a body that is streamed.
+    pub(crate) async fn begin(
+        &self,
+        url: &str,
+        request: impl Fn(&Client) -> RequestBuilder,
+    ) -> Result<Response, Failure> {
+        self.answered(1, || request(&self.streaming)).await.map_err(|why| match why {
+            // Somebody else has begun it.
+            Why::Answered(StatusCode::CONFLICT, _, problem) => Failure::Away(format!("not now{}", problem.told())),
+            why => why.failure(url),
+        })
+    }
+
+    /// The first answer that is a success.
+    async fn answered(&self, tries: u32, request: impl Fn() -> RequestBuilder) -> Result<Response, Why> {
         let mut wait = self.base;
         for attempt in 1.. {
-            let why = match request(&self.client).send().await {
-                Ok(response) if response.status().is_success() => return read(url, response).await,
-                Ok(response) => answered(response).await,
+            let why = match request().send().await {
+                Ok(response) if response.status().is_success() => return Ok(response),
+                Ok(response) => refused(response).await,
                 Err(error) => Why::Unreachable(error),
             };
             let asked_for = match &why {
@@ -93,9 +130,9 @@ impl Http {
                 Why::Answered(status, after, _) if is_passing(*status) => Some(after.unwrap_or(wait).min(LONGEST_WAIT)),
                 Why::Answered(..) => None,
             };
-            match asked_for.filter(|asked_for| attempt < TRIES && *asked_for <= LONGEST_WAIT) {
+            match asked_for.filter(|asked_for| attempt < tries && *asked_for <= LONGEST_WAIT) {
                 Some(asked_for) => sleep(asked_for).await,
-                None => return Err(why.failure(url)),
+                None => return Err(why),
             }
             wait = (wait * 2).min(LONGEST_WAIT);
         }
@@ -113,7 +150,7 @@ async fn read<T: DeserializeOwned>(url: &str, response: Response) -> Result<T, F
         .map_err(|error| Failure::Wrong(format!("{url} answers what is not understood: {error}")))
 }
 
-async fn answered(response: Response) -> Why {
+async fn refused(response: Response) -> Why {
     let status = response.status();
     let after = response.headers().get("retry-after").and_then(|after| after.to_str().ok()?.parse().ok());
     let problem = response.json().await.unwrap_or_default();
@@ -151,7 +188,7 @@ impl Problem {
 }
 
 /// The innermost cause, which says most; the URL is told already.
-fn told(error: reqwest::Error) -> String {
+pub(crate) fn told(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut cause: &dyn std::error::Error = &error;
     while let Some(deeper) = cause.source() {

@@ -5,9 +5,12 @@ use std::process::ExitCode;
 /// Why a task was not done.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// Something was answered that should not have been.
+    /// What was asked for cannot be done, or its answer is not understood.
     #[error("{0}")]
     Wrong(String),
+    /// More must be said on the command line.
+    #[error("{0}")]
+    Usage(String),
     /// Nobody answers, or only that they cannot now.
     #[error("{0}")]
     Away(String),
@@ -19,13 +22,13 @@ pub(crate) enum Failure {
     Partly(String),
 }
 
-/// For `--help`; wrong usage is clap's.
+/// For `--help`; wrong usage is mostly clap's.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  something was answered that should not have been
-  2  wrong usage
-  3  nobody answers, or only that they cannot now
+  1  it cannot be done, or what was answered is not understood
+  2  wrong usage, or not confirmed
+  3  nobody answers, or only that they cannot now; for `doctor`: not well
   4  the e-mail address and password are not known, or not enough
   5  only a part of it is done; it can be run again";
 
@@ -33,6 +36,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Wrong(_) => 1,
+            Self::Usage(_) => 2,
             Self::Away(_) => 3,
             Self::Refused(_) => 4,
             Self::Partly(_) => 5,

@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use crate::access::{Access, Unknown};
 use crate::api::Http;
-use crate::args::{AccessArgs, ReplayArgs, What};
+use crate::args::{PlaceArgs, ReplayArgs, What};
 use crate::directory;
 use crate::failure::Failure;
+use crate::out;
 use crate::progress;
 
 /// What a service has sent again; by parts, of which each tells where the next begins.
@@ -29,7 +30,7 @@ pub(crate) async fn run(args: ReplayArgs, json: bool) -> Result<(), Failure> {
     let mut replayed = BTreeMap::new();
     let mut failed = Vec::new();
     for &service in services(args.what) {
-        match replay(&http, &access, &args.access, service).await {
+        match replay(&http, &access, &args.access.places, service).await {
             Ok(report) => {
                 if !json {
                     tell(service, &report);
@@ -38,13 +39,13 @@ pub(crate) async fn run(args: ReplayArgs, json: bool) -> Result<(), Failure> {
             }
             // The others can be replayed all the same.
             Err(failure) => {
-                eprintln!("warren: {service}: {failure}");
+                out::error(&format!("warren: {service}: {failure}"));
                 failed.push(failure);
             }
         }
     }
     if json {
-        println!("{}", serde_json::json!(replayed));
+        out::json(&serde_json::json!(replayed));
     }
     let incomplete = replayed.values().any(|report| report.failed + report.unreadable > 0);
     match failed.into_iter().next() {
@@ -64,8 +65,8 @@ fn services(what: What) -> &'static [&'static str] {
     }
 }
 
-async fn replay(http: &Http, access: &Access, args: &AccessArgs, service: &'static str) -> Result<Replayed, Failure> {
-    let url = format!("{}/admin/replay", directory::find(http, args, service).await?);
+async fn replay(http: &Http, access: &Access, places: &PlaceArgs, service: &'static str) -> Result<Replayed, Failure> {
+    let url = format!("{}/admin/replay", directory::find(http, places, service).await?);
     let counter = progress::counter(service);
     let mut all = Replayed::default();
     loop {
@@ -91,9 +92,9 @@ async fn replay(http: &Http, access: &Access, args: &AccessArgs, service: &'stat
 
 fn tell(service: &str, report: &Replayed) {
     let Replayed { documents, confirmed, failed, unreadable, .. } = report;
-    print!("{service}: {confirmed} of {documents} sent again");
+    let mut line = format!("{service}: {confirmed} of {documents} sent again");
     if failed + unreadable > 0 {
-        print!("; {failed} were not taken by the broker, {unreadable} could not be read");
+        line += &format!("; {failed} were not taken by the broker, {unreadable} could not be read");
     }
-    println!();
+    out::line(&line);
 }

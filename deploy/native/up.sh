@@ -114,8 +114,10 @@ warren_native() {
   program=$(built_program warren)
   [ -x "$program" ] || build_programs >&2
   cd "$ROOT" || return   # for its .env
-  WARREN_URL=http://127.0.0.1:${PORT[gateway]} REGISTRY_URL=http://127.0.0.1:${PORT[registry]} SERVICE_URLS=$(urls) \
-    exec "$program" "$@"
+  local servers
+  mapfile -t servers < <(server_urls)
+  exec env "${servers[@]}" "WARREN_URL=http://127.0.0.1:${PORT[gateway]}" \
+    "REGISTRY_URL=http://127.0.0.1:${PORT[registry]}" "SERVICE_URLS=$(urls)" "$program" "$@"
 }
 
 # status_rows: one per thing that should run; false if any of them does not.

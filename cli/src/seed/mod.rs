@@ -12,6 +12,7 @@ use crate::access::{self, Access, Unknown};
 use crate::api::Http;
 use crate::args::SeedArgs;
 use crate::failure::Failure;
+use crate::out;
 use crate::progress;
 use catalogue::Catalogue;
 
@@ -70,7 +71,7 @@ pub(crate) async fn run(args: SeedArgs, json: bool) -> Result<(), Failure> {
 
     let shop = Shop { owners, products };
     if json {
-        println!("{}", serde_json::json!(shop));
+        out::json(&serde_json::json!(shop));
     } else {
         told::tell(&shop, &args.access);
     }

@@ -1,13 +1,15 @@
 //! What there is now, and what to try next.
 
 use super::Shop;
-use crate::args::AccessArgs;
+use crate::args::{AccessArgs, PlaceArgs};
+use crate::out;
 
 pub(super) fn tell(shop: &Shop, args: &AccessArgs) {
-    let AccessArgs { url, email, .. } = args;
-    println!("The shop has {} and {}.", count(shop.owners.len(), "owner"), count(shop.products.len(), "product"));
+    let AccessArgs { places: PlaceArgs { url, .. }, email, .. } = args;
+    let (owners, products) = (count(shop.owners.len(), "owner"), count(shop.products.len(), "product"));
+    out::line(&format!("The shop has {owners} and {products}."));
     let Some(product) = shop.products.first() else { return };
-    println!(
+    let text = format!(
         r#"
 Try next:
 
@@ -25,6 +27,9 @@ Try next:
   # see it confirmed
   curl {url}/api/orders -H "Authorization: Bearer $TOKEN""#
     );
+    for line in text.lines() {
+        out::line(line);
+    }
 }
 
 fn count(number: usize, what: &str) -> String {

@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use uuid::Uuid;
+
+pub(crate) use crate::scripted::Scripted;
+use crate::support::{self, Ran, Running};
 
 /// What the stub knows and does.
 #[derive(Default)]
@@ -32,6 +36,10 @@ pub(crate) struct Known {
     pub(crate) replayed: Vec<(String, Option<Uuid>)>,
     /// Where the registry says that services are.
     pub(crate) instances: BTreeMap<String, SocketAddr>,
+    /// What is answered to requests such as `GET /api/tasks?limit=1` that nothing else here is for; without a query, whatever it is.
+    pub(crate) answers: BTreeMap<String, Scripted>,
+    /// These requests in their order, with their bodies.
+    pub(crate) asked: Vec<(String, Value)>,
 }
 
 #[derive(Clone)]
@@ -50,6 +58,8 @@ impl Stub {
             .route("/api/{what}", post(create))
             .route("/v1/{what}", post(create))
             .route("/discover/{service}", get(discover))
+            .fallback(scripted)
+            .method_not_allowed_fallback(scripted)
             .with_state(stub.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         stub.known().users.insert("admin@example.org".to_owned(), "warren-admin-password".to_owned());
@@ -70,6 +80,17 @@ impl Stub {
         address
     }
 
+    /// Answers this to such requests.
+    pub(crate) fn answer(&self, request: impl Into<String>, answer: Scripted) {
+        self.known().answers.insert(request.into(), answer);
+    }
+
+    /// The bodies that came with such requests.
+    pub(crate) fn asked(&self, request: &str) -> Vec<Value> {
+        let known = self.known();
+        known.asked.iter().filter(|(asked, _)| asked == request).map(|(_, body)| body.clone()).collect()
+    }
+
     pub(crate) fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().expect("nothing panics while it is locked")
     }
@@ -84,17 +105,37 @@ impl Stub {
     }
 
     /// Runs the program with these.
-    pub(crate) async fn warren(&self, arguments: &[&str]) -> crate::support::Ran {
-        let [url, registry] = self.arguments();
-        let own = |name: &str| arguments.iter().any(|argument| argument.starts_with(name));
-        let mut all = arguments.to_vec();
-        if !own("--url") {
-            all.push(&url);
-        }
-        if !own("--registry-url") {
-            all.push(&registry);
-        }
-        crate::support::warren(&all).await
+    pub(crate) async fn warren(&self, arguments: &[&str]) -> Ran {
+        support::warren(&self.all(arguments).iter().map(String::as_str).collect::<Vec<_>>()).await
+    }
+
+    /// Starts it.
+    pub(crate) fn start_warren(&self, arguments: &[&str]) -> Running {
+        support::start(&self.all(arguments).iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    fn all(&self, arguments: &[&str]) -> Vec<String> {
+        let own = |argument: &String| {
+            let name = argument.split('=').next().unwrap_or_default();
+            arguments.iter().any(|argument| argument.starts_with(name))
+        };
+        let further = self.arguments().into_iter().filter(|argument| !own(argument));
+        arguments.iter().map(ToString::to_string).chain(further).collect()
+    }
+}
+
+async fn scripted(State(stub): State<Stub>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    let request = format!("{method} {uri}");
+    let mut known = stub.known();
+    let is_open = ["/health", "/services"].contains(&uri.path());
+    if !is_open && who(&headers).is_none() {
+        return problem(StatusCode::UNAUTHORIZED, "the request needs an access token");
+    }
+    known.asked.push((request.clone(), serde_json::from_slice(&body).unwrap_or_default()));
+    let whatever_is_queried = format!("{method} {}", uri.path());
+    match known.answers.get(&request).or_else(|| known.answers.get(&whatever_is_queried)) {
+        Some(answer) => answer.clone().into_response(),
+        None => problem(StatusCode::NOT_FOUND, &format!("nothing is written down for {request}")),
     }
 }
 
@@ -135,6 +176,11 @@ async fn create(
     headers: HeaderMap,
     Json(body): Json<Value>,
 ) -> Response {
+    if what == "users" {
+        assert!(headers.contains_key("idempotency-key"), "each write has a key");
+        let body = Bytes::from(body.to_string());
+        return scripted(State(stub), Method::POST, Uri::from_static("/api/users"), headers, body).await;
+    }
     let mut known = stub.known();
     known.writes += 1;
     if let Some((status, after)) = known.instead.pop() {
