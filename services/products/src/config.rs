@@ -11,6 +11,8 @@ use service::roles::RoleArgs;
 use service::telemetry::LogArgs;
 use service::{HttpArgs, RetryArgs};
 
+use crate::images::S3Args;
+
 /// Keeps the products and their stock.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "products", version)]
@@ -34,6 +36,10 @@ pub struct Config {
     /// The database of the products in MongoDB.
     #[arg(long, env, default_value = "products")]
     pub products_database: String,
+
+    #[allow(missing_docs, reason = "flattened")]
+    #[command(flatten)]
+    pub s3: S3Args,
 
     /// Redis, where sessions that have ended are named.
     #[arg(long, env, hide_env_values = true, default_value = "redis://127.0.0.1:6379")]

@@ -2,6 +2,8 @@
 
 mod config;
 mod follow;
+mod image;
+pub mod images;
 mod owners;
 mod parts;
 pub mod product;
@@ -24,6 +26,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub use config::Config;
 pub use running::start;
 
+use images::Storage;
 use owners::Owners;
 use products::Products;
 
@@ -32,6 +35,8 @@ use products::Products;
 pub(crate) struct App {
     products: Products,
     owners: Owners,
+    /// Where images are kept, if they are.
+    storage: Option<Storage>,
 }
 
 /// Routes that need a token.
@@ -55,11 +60,18 @@ fn router(app: App, verifier: Verifier) -> Router {
     guarded.merge(Router::from(open().with_state(app)))
 }
 
+/// The routes of images, with limits of their own.
+fn image_router(app: App, verifier: Verifier) -> Router {
+    let guarded = auth::guard(image::guarded_router().with_state(app.clone()).into(), verifier);
+    let router = guarded.merge(Router::from(image::open_router().with_state(app)));
+    service::http::layers(router, image::SETTINGS)
+}
+
 /// The API's description.
 pub fn openapi() -> OpenApi {
-    let mut guarded = guarded().into_openapi();
+    let mut guarded = guarded().merge(image::guarded_router()).into_openapi();
     auth::describe(&mut guarded);
-    let mut described = open().into_openapi();
+    let mut described = open().merge(image::open_router()).into_openapi();
     described.merge(guarded);
     described
 }

@@ -11,6 +11,7 @@ use service::documents::{self, Documents, Store};
 
 use crate::Config;
 use crate::follow::FollowOwners;
+use crate::images::{Remover, Storage, Sweep};
 use crate::product::Product;
 use crate::products::Products;
 use crate::serve::Serve;
@@ -24,11 +25,15 @@ pub(crate) struct Parts {
     stock: MongoStore,
     lanes: Lanes,
     follow: FollowOwners,
+    pub(crate) storage: Option<Storage>,
+    remover: Remover,
+    sweep: Option<Sweep>,
 }
 
 impl Parts {
     /// Connects to MongoDB; RabbitMQ is connected to when it is first needed.
     pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
+        let storage = config.s3.open()?;
         let (pool, stop_timeout) = (PoolSettings::connections(32), config.http.stop_timeout);
         let store = config.store.connect(config.service(), pool, &config.retry, stop_timeout).await?;
         let (database, publisher) = (store.database(&config.products_database), store.broker.publisher());
@@ -38,9 +43,14 @@ impl Parts {
 
         let lanes = Lanes::default();
         let stock = MongoStore::open(&database, documents.clone()).await?;
-        let products = Products::new(documents.clone(), lanes.clone());
+        let (leftovers, remover) = Remover::new();
+        let products = Products::new(documents.clone(), lanes.clone(), leftovers);
+        let sweep = storage.clone().map(|storage| {
+            let (every, age) = (config.s3.image_sweep_every, config.s3.image_orphan_age);
+            Sweep { storage, products: products.clone(), every, age }
+        });
         let follow = FollowOwners::new(&database, products.clone());
-        Ok(Self { store, products, documents, relay, stock, lanes, follow })
+        Ok(Self { store, products, documents, relay, stock, lanes, follow, storage, remover, sweep })
     }
 
     /// The gRPC side.
@@ -50,13 +60,20 @@ impl Parts {
 
     /// Starts what goes on beside serving. A worker has a consumer of the owners' events.
     pub(crate) fn start(self, consumer: Option<Consumer>) -> Background {
-        let Self { store, documents, relay, stock, lanes, follow, .. } = self;
+        let Self { store, documents, relay, stock, lanes, follow, storage, remover, sweep, .. } = self;
         let mut background = Background::default();
         background.spawn(|stop| relay.run(stop));
+        if let Some(storage) = storage {
+            background.spawn(|stop| remover.run(storage.clone(), stop));
+            background.spawn(|stop| storage.keep_bucket(stop));
+        }
         let Some(consumer) = consumer else {
             background.spawn(|stop| documents::declare(store.broker, stop));
             return background;
         };
+        if let Some(sweep) = sweep {
+            background.spawn(|stop| sweep.run(stop));
+        }
         background.spawn(|stop| documents.forget_claims(stop));
         background.spawn(|stop| Stockroom::new(stock, lanes, LOOK_AFTER).sweep_until(stop));
         background.spawn(|stop| follow.clone().look_up_until(stop));

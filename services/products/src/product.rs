@@ -9,6 +9,7 @@ use service::documents::{Aggregate, WhenFull, instant, now};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::images::{Image, Key, Picture};
 use crate::stock::shelf::Shelf;
 
 /// What is told of a product.
@@ -53,6 +54,9 @@ pub struct Product {
     pub seller: Option<Seller>,
     /// How many there are. Orders may still hold some of a deleted one, and buy them or give them back.
     pub stock: Shelf,
+    /// Its image, and what is known of those before.
+    #[serde(default, skip_serializing_if = "Picture::is_nothing")]
+    pub picture: Picture,
     /// Whether its owner may have changed while it was created, which is yet to be looked up.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_new: bool,
@@ -78,6 +82,7 @@ impl Product {
             details: Some(details),
             seller: Some(seller),
             stock: Shelf::of(stock),
+            picture: Picture::default(),
             is_new: true,
             version: 1,
             created_at: now,
@@ -109,14 +114,26 @@ impl Product {
         Self { stock, ..self.next() }
     }
 
+    /// With this image, or with none.
+    pub fn with_picture(&self, picture: Picture) -> Self {
+        Self { picture, ..self.next() }
+    }
+
     /// What is left of it.
     pub fn deleted(&self) -> Self {
         let next = self.next();
-        Self { details: None, seller: None, is_new: false, deleted_at: Some(next.updated_at), ..next }
+        let picture = Picture::default();
+        Self { details: None, seller: None, picture, is_new: false, deleted_at: Some(next.updated_at), ..next }
     }
 
     fn next(&self) -> Self {
         Self { version: self.version + 1, updated_at: now(), ..self.clone() }
+    }
+
+    /// Where its image is.
+    pub(crate) fn image_key(&self) -> Option<Key> {
+        let Image { id, epoch, .. } = *self.picture.image.as_ref()?;
+        Some(Key { product_id: self.id, epoch, id })
     }
 
     /// What everybody may know, unless it is deleted.
@@ -133,6 +150,7 @@ impl Product {
             stock: self.stock.available,
             reserved: self.stock.reserved,
             sold: self.stock.sold,
+            image: self.picture.image.as_ref().map(Image::shown),
             version: self.version,
             created_at: self.created_at,
             updated_at: self.updated_at,

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::owners::Owners;
 use crate::parts::Parts;
-use crate::{App, Config, description, openapi, router};
+use crate::{App, Config, description, image_router, openapi, router};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -32,6 +32,9 @@ pub async fn start(config: Config, stop: CancellationToken) -> anyhow::Result<Ru
     let parts = Parts::open(&config).await?;
     let consumer = config.roles.plays(Role::Worker).then(|| parts.store.broker.consumer(queue::PRODUCTS_OWNERS));
     let mut health = parts.store.health(name, VERSION);
+    if let Some(storage) = parts.storage.clone() {
+        health = health.dependency("s3", Need::Optional, move || storage.clone().check());
+    }
     if let Some(consumer) = &consumer {
         // An API serves while its consumer is away; a mere worker without one does not work.
         let need = if is_api { Need::Optional } else { Need::Required };
@@ -41,9 +44,13 @@ pub async fn start(config: Config, stop: CancellationToken) -> anyhow::Result<Ru
     let registration =
         Registration::with_grpc(&config.registry, name, VERSION, address, grpc_address, health.readiness())?;
     let (left, limits) = (registration.leave_before(stop.clone()), config.http.limits());
-    let (routes, openapi) =
-        if is_api { (api(&config, &parts, &stop)?, openapi()) } else { (Router::new(), description()) };
-    let mut serving = Serving::http(http, service::app(routes, health.clone(), openapi), limits, left)?;
+    let routes = if is_api {
+        let (routes, images) = api(&config, &parts, &stop)?;
+        service::app(routes, health.clone(), openapi()).merge(images)
+    } else {
+        service::app(Router::new(), health.clone(), description())
+    };
+    let mut serving = Serving::http(http, routes, limits, left)?;
     if let Some(grpc) = grpc {
         let calls = GrpcServer::new(health, proto::FILE_DESCRIPTOR_SET).service(parts.serve().service());
         serving = serving.grpc(grpc, calls.router()?)?;
@@ -52,10 +59,12 @@ pub async fn start(config: Config, stop: CancellationToken) -> anyhow::Result<Ru
     Ok(serving.start(parts.start(consumer), broker, stop))
 }
 
-/// What is served to users.
-fn api(config: &Config, parts: &Parts, stop: &CancellationToken) -> anyhow::Result<Router> {
+/// What is served to users: all but images, and images.
+fn api(config: &Config, parts: &Parts, stop: &CancellationToken) -> anyhow::Result<(Router, Router)> {
     let services = GrpcServices::start(&config.registry, &config.calls, &config.grpc_calls, "products", stop)?;
     let redis = connect::redis_if_there("REDIS_URL", &config.redis_url, PoolSettings::default())?;
     let verifier = Verifier::new(&config.auth, Some(redis))?;
-    Ok(router(App { products: parts.products.clone(), owners: Owners::new(services) }, verifier))
+    let (products, owners, storage) = (parts.products.clone(), Owners::new(services), parts.storage.clone());
+    let app = App { products, owners, storage };
+    Ok((router(app.clone(), verifier.clone()), image_router(app, verifier)))
 }

@@ -167,7 +167,7 @@ async fn delete(
 }
 
 /// Who may change an owner may change its products, and so may admins.
-fn allowed(identity: &Identity, product: &Product, precondition: &Precondition) -> ApiResult<()> {
+pub(crate) fn allowed(identity: &Identity, product: &Product, precondition: &Precondition) -> ApiResult<()> {
     let may = product.seller.as_ref().is_some_and(|seller| identity.may_act_for(seller.created_by));
     if !may {
         return Err(ApiError::forbidden("this product belongs to another user"));

@@ -8,11 +8,8 @@ use proto::v1::{CommitStockRequest, ReleaseStockRequest};
 use testkit::{Program, eventually, eventually_within};
 use uuid::Uuid;
 
-use crate::shelves::{Watcher, are_at_rest, check, check_rest, reservations, stored, wanted};
+use crate::shelves::{HEALED, Watcher, are_at_rest, check, check_rest, reservations, stored, wanted};
 use crate::support::{World, calls, client, user, uuid};
-
-/// Longer than a reservation that was left behind waits to be looked after.
-const HEALED: Duration = Duration::from_secs(45);
 
 #[tokio::test]
 async fn killed_under_load_it_loses_and_holds_nothing() {

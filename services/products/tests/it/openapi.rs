@@ -16,6 +16,7 @@ async fn every_route_is_served_and_described() {
         ("/v1/products", &["get", "post"][..]),
         ("/v1/products/{product_id}", &["get", "put", "delete"]),
         ("/v1/products/{product_id}/stock", &["patch"]),
+        ("/v1/products/{product_id}/image", &["put", "get", "delete"]),
         ("/admin/replay", &["post"]),
         ("/health", &["get"]),
         ("/metrics", &["get"]),
