@@ -10,7 +10,7 @@ use clap::{Parser, ValueEnum};
 #[derive(Clone, Debug, Parser)]
 #[command(name = "bench")]
 pub(crate) struct Args {
-    /// About four minutes instead of fifteen: fewer and shorter rounds.
+    /// About six minutes instead of twenty: fewer and shorter rounds.
     #[arg(long)]
     pub(crate) quick: bool,
 
@@ -50,6 +50,7 @@ pub(crate) enum Name {
     Relay,
     Backlog,
     Gateway,
+    Saga,
 }
 
 impl Name {
@@ -63,6 +64,7 @@ impl Name {
             Self::Relay => "relay",
             Self::Backlog => "backlog",
             Self::Gateway => "gateway",
+            Self::Saga => "saga",
         }
     }
 }
@@ -134,6 +136,8 @@ impl Plan {
             Name::Backlog => Duration::from_secs((self.backlog + 4 * self.steady) / 12_000),
             // Three ways, two routes, closed and open loop.
             Name::Gateway => self.trial * 6 + self.round * 12 * rounds,
+            // The shop and its goods, three numbers of clients, then all in turns; and what settles in between.
+            Name::Saga => Duration::from_secs(25) + self.round * (5 + 8 * rounds) + self.trial * 9 * rounds,
         }
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod by_hand;
 pub(crate) mod disk;
 pub(crate) mod hashing;
+pub(crate) mod mongo;
 pub(crate) mod nginx;
 pub(crate) mod perftest;
 pub(crate) mod pgbench;

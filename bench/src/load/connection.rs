@@ -12,6 +12,7 @@ use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use super::orders::Orders;
 use super::work::Call;
 
 /// What is asked for. Each load has a name, which makes what it writes unlike that of any other.
@@ -25,6 +26,8 @@ pub(crate) enum Requests {
     Texts,
     /// `GET` of one thing, with a token if it needs one.
     Read { uri: Uri, authorization: Option<HeaderValue> },
+    /// `POST /v1/orders`, answered when the order has ended.
+    Orders(Orders),
 }
 
 impl Requests {
@@ -39,6 +42,7 @@ impl Requests {
             Self::Users(_) => (Method::POST, Uri::from_static("/user")),
             Self::Texts => (Method::GET, Uri::from_static("/send?msg=how+long+does+this+take")),
             Self::Read { uri, .. } => (Method::GET, uri.clone()),
+            Self::Orders(_) => (Method::POST, Uri::from_static("/v1/orders")),
         }
     }
 
@@ -46,7 +50,7 @@ impl Requests {
     fn answer(&self) -> StatusCode {
         match self {
             Self::Records(_) | Self::Users(_) | Self::Texts => StatusCode::ACCEPTED,
-            Self::Read { .. } => StatusCode::OK,
+            Self::Read { .. } | Self::Orders(_) => StatusCode::OK,
         }
     }
 
@@ -60,6 +64,7 @@ impl Requests {
                 format!(r#"{{"name":"Ada","email":"{load}-{index}@example.org","password":"correct horse"}}"#).into()
             }
             Self::Texts | Self::Read { .. } => Bytes::new(),
+            Self::Orders(orders) => orders.body(index),
         }
     }
 }
@@ -90,8 +95,12 @@ impl Connection {
         if self.method == Method::POST {
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        if let Requests::Read { authorization: Some(authorization), .. } = &*self.requests {
-            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
+        match &*self.requests {
+            Requests::Read { authorization: Some(authorization), .. } => {
+                request.headers_mut().insert(AUTHORIZATION, authorization.clone());
+            }
+            Requests::Orders(orders) => request.headers_mut().extend(orders.headers(index)),
+            _ => {}
         }
         request
     }
@@ -104,6 +113,11 @@ impl Connection {
         let response = self.sender.send_request(self.request(index)).await?;
         let status = response.status();
         let mut body = response.into_body();
+        if matches!(&*self.requests, Requests::Orders(_)) {
+            let told = body.collect().await?.to_bytes();
+            anyhow::ensure!(status == self.requests.answer(), "answered with {status}");
+            return Orders::confirmed(&told);
+        }
         while let Some(frame) = body.frame().await {
             frame?;
         }

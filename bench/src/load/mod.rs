@@ -1,6 +1,7 @@
 //! The load generator: a fixed number of connections on one thread, fed by a schedule or by their own answers.
 
 mod connection;
+mod orders;
 mod schedule;
 mod tally;
 mod work;
@@ -18,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 pub(crate) use connection::Requests;
+pub(crate) use orders::Orders;
 pub(crate) use schedule::Schedule;
 pub(crate) use tally::{Latencies, Tally};
 

@@ -25,7 +25,7 @@ impl Latencies {
         self.0.record(micros).expect("it grows as needed");
     }
 
-    fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.0.add(&other.0).expect("both grow as needed");
     }
 

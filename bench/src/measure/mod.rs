@@ -2,6 +2,7 @@
 
 mod accept;
 mod backlog;
+mod cached;
 mod flow;
 mod gateway;
 mod held_snapshot;
@@ -9,6 +10,8 @@ mod idle_memory;
 mod outbox;
 pub(crate) mod queue;
 mod relay;
+mod saga;
+mod shop;
 mod users;
 mod visible;
 mod watch;
@@ -69,6 +72,7 @@ impl Bench {
             Name::Relay => relay::measure(self).await,
             Name::Backlog => backlog::measure(self).await,
             Name::Gateway => gateway::measure(self).await,
+            Name::Saga => saga::measure(self).await,
         }
     }
 

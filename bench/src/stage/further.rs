@@ -22,8 +22,8 @@ pub(crate) struct User {
 
 /// So high that nobody reaches it: requests are counted, and none is refused.
 const RATE_LIMIT: u64 = 1_000_000_000;
-/// How long the gateway may take to learn from the registry where the producer is.
-const DISCOVERY: Duration = Duration::from_secs(30);
+/// How long programs may take to learn from the registry where others are.
+pub(super) const DISCOVERY: Duration = Duration::from_secs(30);
 
 impl Stage {
     /// Starts a process and waits until it takes connections. It ends with the stage, with the time to end its children.
@@ -44,13 +44,22 @@ impl Stage {
         Ok(address(self.ports.free()?))
     }
 
-    /// Starts a registry, the producer anew so that it registers, and a gateway. Products are at a fixed address.
-    pub(crate) async fn start_gateway(&mut self, products: SocketAddr) -> anyhow::Result<SocketAddr> {
-        let (registry, gateway) = (self.free_address()?, self.free_address()?);
+    /// Starts a registry, and the producer anew so that it registers, unless there is one.
+    pub(super) async fn start_registry(&mut self) -> anyhow::Result<SocketAddr> {
+        if let Some(registry) = self.registry {
+            return Ok(registry);
+        }
+        let registry = self.free_address()?;
         let settings = [("REDIS_URL", self.redis_url()), ("LISTEN", registry.to_string())];
         self.start_further("registry", programs::command("registry", &settings)?, registry).await?;
         self.registry = Some(registry);
         self.start_producer(BrokerIs::Here).await?;
+        Ok(registry)
+    }
+
+    /// Starts a gateway, and a registry if there is none. Products are at a fixed address.
+    pub(crate) async fn start_gateway(&mut self, products: SocketAddr) -> anyhow::Result<SocketAddr> {
+        let (registry, gateway) = (self.start_registry().await?, self.free_address()?);
         let settings = [
             ("REDIS_URL", self.redis_url()),
             ("REGISTRY_URL", format!("http://{registry}")),
@@ -66,10 +75,10 @@ impl Stage {
     pub(crate) async fn log_in(&self, name: &str) -> anyhow::Result<User> {
         let (email, password) = (format!("{name}@example.org"), "correct horse battery");
         let user = json!({ "name": name, "email": email, "password": password });
-        let (status, answer) = http::post(self.producer(), "/auth/register", &user).await?;
+        let (status, answer) = http::post(self.producer(), "/auth/register", None, &user).await?;
         ensure!(status.is_success(), "making a user was answered with {status}: {answer}");
         let login = json!({ "email": email, "password": password });
-        let (status, answer) = http::post(self.producer(), "/auth/login", &login).await?;
+        let (status, answer) = http::post(self.producer(), "/auth/login", None, &login).await?;
         ensure!(status == StatusCode::OK, "logging in was answered with {status}: {answer}");
         let text = |at: &str| {
             let text = answer.pointer(at).and_then(Value::as_str);

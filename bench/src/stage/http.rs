@@ -31,9 +31,17 @@ pub(super) async fn ask_rabbitmq(method: Method, port: u16, path: &str) -> anyho
     ask(method, address(port), path, BASIC).await
 }
 
-/// Sends JSON and is answered with JSON.
-pub(super) async fn post(to: SocketAddr, path: &str, body: &Value) -> anyhow::Result<(StatusCode, Value)> {
-    let request = Request::post(path).header(HOST, to.to_string()).header(CONTENT_TYPE, "application/json");
+/// Sends JSON, with what shows who asks if that is needed, and is answered with JSON.
+pub(super) async fn post(
+    to: SocketAddr,
+    path: &str,
+    authorization: Option<&str>,
+    body: &Value,
+) -> anyhow::Result<(StatusCode, Value)> {
+    let mut request = Request::post(path).header(HOST, to.to_string()).header(CONTENT_TYPE, "application/json");
+    if let Some(authorization) = authorization {
+        request = request.header(AUTHORIZATION, authorization);
+    }
     let answer = send(to, request.body(Full::from(body.to_string()))?).await?;
     let status = answer.status();
     let body = serde_json::from_slice(answer.body()).with_context(|| format!("{path} was answered with {status}"))?;

@@ -8,6 +8,7 @@ mod process;
 mod programs;
 mod reaper;
 mod servers;
+mod shop;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ pub(crate) use process::Process;
 use programs::PROGRAMS;
 use reaper::Reaper;
 use servers::{NAME, Ports, Server};
+pub(crate) use shop::Shop;
 
 use crate::args::Args;
 use crate::beside::disk;
@@ -90,7 +92,7 @@ impl Stage {
         let settings = [
             ("AMQP_URL", amqp(rabbitmq.port)),
             ("MYSQL_URL", format!("mysql://{NAME}:{NAME}@127.0.0.1:{}/{NAME}", mariadb.port)),
-            ("MONGODB_URL", format!("mongodb://127.0.0.1:{}/?directConnection=true", mongo.port)),
+            ("MONGODB_URL", mongodb_at(mongo.port)),
             ("REDIS_URL", redis_at(redis.port)),
             ("LISTEN", address(consumer_port).to_string()),
             ("RETRY_BASE", "0.5".to_owned()),
@@ -162,8 +164,13 @@ impl Stage {
     }
 
     /// Where Redis is.
-    fn redis_url(&self) -> String {
+    pub(crate) fn redis_url(&self) -> String {
         redis_at(self.redis.port)
+    }
+
+    /// Where MongoDB is, or what stands in for it.
+    pub(crate) fn mongodb_url(&self) -> String {
+        mongodb_at(self.mongo.port)
     }
 
     /// Where RabbitMQ is.
@@ -197,6 +204,10 @@ impl Stage {
 
 fn amqp(port: u16) -> String {
     format!("amqp://{NAME}:{NAME}@127.0.0.1:{port}/{NAME}")
+}
+
+fn mongodb_at(port: u16) -> String {
+    format!("mongodb://127.0.0.1:{port}/?directConnection=true")
 }
 
 fn redis_at(port: u16) -> String {

@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, ensure};
 
 /// What is measured.
-pub(super) const PROGRAMS: [&str; 4] = ["producer", "consumer", "registry", "gateway"];
+pub(super) const PROGRAMS: [&str; 8] =
+    ["producer", "consumer", "registry", "gateway", "owners", "products", "orders", "payments"];
 
 /// Has cargo build them, or see that nothing changed.
 pub(super) fn build() -> anyhow::Result<()> {
