@@ -1,6 +1,6 @@
 //! Builds an index anew beside the one in use, and puts it in its place.
 //!
-//! While it is built, writers write to both (see [`Index::write`](super::write)). It is filled from those who know best, and
+//! While it is built, writers write to both (see `Index::write`). It is filled from those who know best, and
 //! from the index in use, which may know of a change earlier; of each document the newest version stays. So the order of all
 //! this does not matter, and what is found before is found afterwards.
 
