@@ -25,7 +25,7 @@ async fn an_order_is_reserved_paid_and_confirmed() {
     assert_eq!(kind, "process.payment");
     assert_eq!(command, json!({ "order_id": id(&order), "user_id": buyer.id, "amount": order["total"] }));
     assert_eq!(world.shop.held(id(&order)), Some(Held::Reserved));
-    assert_eq!(world.shop.shelves().hold_for, 120);
+    assert_eq!(world.shop.shelves().hold_for, 240);
     let (kind, created) = world.events(&order, 1).await.remove(0);
     assert_eq!((kind.as_str(), &created["status"]), ("order.created", &json!("pending")));
 

@@ -47,12 +47,12 @@ impl Edge {
         .await;
     }
 
-    /// Waits until the registry has all instances, and both gateways follow it.
+    /// Waits until the registry has all instances, and those who call others follow it: both gateways and both consumers.
     async fn all_are_back(&self) {
         self.all_are_registered().await;
-        eventually("both gateways follow the registry", async || {
+        eventually("all who call others follow the registry", async || {
             let metrics = Site::behind(self.registry.base()).get("/metrics").answer().await.body;
-            metrics.lines().any(|line| line.starts_with("registry_watchers") && line.ends_with(" 2")).then_some(())
+            metrics.lines().any(|line| line.starts_with("registry_watchers") && line.ends_with(" 4")).then_some(())
         })
         .await;
         self.known_to_gateways().await;
