@@ -62,7 +62,10 @@ pub(super) async fn peek(
     responses(
         (status = 200, description = "Its lines", body = RunLine, content_type = run::LINES),
         (status = 403, description = "Only an admin may do this", body = Problem, content_type = Problem::MEDIA_TYPE),
+        (status = 400, description = "Not JSON", body = Problem, content_type = Problem::MEDIA_TYPE),
         (status = 404, description = "There is no such queue", body = Problem, content_type = Problem::MEDIA_TYPE),
+        (status = 413, description = "The body is too large", body = Problem, content_type = Problem::MEDIA_TYPE),
+        (status = 415, description = "Not JSON by its media type", body = Problem, content_type = Problem::MEDIA_TYPE),
         (status = 422, description = "A field is wrong", body = Problem, content_type = Problem::MEDIA_TYPE),
         (status = 503, description = "RabbitMQ or MongoDB cannot be reached", body = Problem, content_type = Problem::MEDIA_TYPE),
     )
@@ -92,7 +95,10 @@ pub(super) async fn redrive(
     responses(
         (status = 200, description = "Its lines", body = RunLine, content_type = run::LINES),
         (status = 403, description = "Only an admin may do this", body = Problem, content_type = Problem::MEDIA_TYPE),
+        (status = 400, description = "Not JSON", body = Problem, content_type = Problem::MEDIA_TYPE),
         (status = 404, description = "There is no such queue", body = Problem, content_type = Problem::MEDIA_TYPE),
+        (status = 413, description = "The body is too large", body = Problem, content_type = Problem::MEDIA_TYPE),
+        (status = 415, description = "Not JSON by its media type", body = Problem, content_type = Problem::MEDIA_TYPE),
         (status = 422, description = "A field is wrong", body = Problem, content_type = Problem::MEDIA_TYPE),
         (status = 503, description = "RabbitMQ or MongoDB cannot be reached", body = Problem, content_type = Problem::MEDIA_TYPE),
     )

@@ -60,7 +60,7 @@ struct Parts {
 #[derive(Debug, Serialize, ToSchema)]
 struct Part {
     /// Whether it is there.
-    status: Status,
+    status: Presence,
     /// The version of the newest change that the store knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<i64>,
@@ -73,7 +73,7 @@ struct Part {
 /// How a store has a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum Status {
+enum Presence {
     /// It is there.
     Present,
     /// Nothing is known of it.
@@ -87,21 +87,21 @@ enum Status {
 }
 
 impl Part {
-    fn bare(status: Status) -> Self {
+    fn bare(status: Presence) -> Self {
         Self { status, version: None, data: None }
     }
 
     fn held(held: Option<Held>) -> Self {
         match held {
-            None => Self::bare(Status::Absent),
-            Some(Held { version, deleted: true, .. }) => Self { version, ..Self::bare(Status::Deleted) },
-            Some(Held { version, data, .. }) => Self { status: Status::Present, version, data: Some(data) },
+            None => Self::bare(Presence::Absent),
+            Some(Held { version, deleted: true, .. }) => Self { version, ..Self::bare(Presence::Deleted) },
+            Some(Held { version, data, .. }) => Self { status: Presence::Present, version, data: Some(data) },
         }
     }
 
     /// What a store answers within the limit.
     async fn asked<E: Display>(store: &'static str, answer: impl Future<Output = Result<Option<Held>, E>>) -> Self {
-        in_time(store, answer).await.map_or_else(|| Self::bare(Status::Unreachable), Self::held)
+        in_time(store, answer).await.map_or_else(|| Self::bare(Presence::Unreachable), Self::held)
     }
 
     /// The same of a store that may not be in use.
@@ -111,7 +111,7 @@ impl Part {
     {
         match used {
             Ok(used) => Self::asked(store, ask(used)).await,
-            Err(NotUsed(_)) => Self::bare(Status::NotInUse),
+            Err(NotUsed(_)) => Self::bare(Presence::NotInUse),
         }
     }
 }
@@ -131,11 +131,11 @@ impl Parts {
         let lasting = [postgres, mongodb, preferences, search, welcome];
         let passing = [redis_profile, redis_session];
         let is_there = |part: &&Part| match part.status {
-            Status::Present => Some(true),
-            Status::Absent | Status::Deleted => Some(false),
-            Status::Unreachable | Status::NotInUse => None,
+            Presence::Present => Some(true),
+            Presence::Absent | Presence::Deleted => Some(false),
+            Presence::Unreachable | Presence::NotInUse => None,
         };
-        let runs_out = |part: &&Part| is_there(part).filter(|_| part.status != Status::Absent);
+        let runs_out = |part: &&Part| is_there(part).filter(|_| part.status != Presence::Absent);
         let there: Vec<_> = lasting.iter().filter_map(is_there).chain(passing.iter().filter_map(runs_out)).collect();
         let versions: Vec<_> = lasting.iter().chain(&passing).filter_map(|part| part.version).collect();
         same(&there) && same(&versions)
@@ -151,6 +151,7 @@ fn same<T: PartialEq>(values: &[T]) -> bool {
     responses(
         (status = 200, description = "As much as can be had", body = Everywhere),
         (status = 403, description = "Only an admin may see this", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "This cannot be a user's id", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn everywhere(
@@ -170,7 +171,7 @@ pub(super) async fn everywhere(
         Part::used("search", stores.search(), |search| search.user(id)),
         Part::used("welcome", stores.welcomes(), |welcomes| welcomes.held(id)),
     );
-    if welcome.status == Status::Present {
+    if welcome.status == Presence::Present {
         welcome.version = None;
     }
     let stores = Parts { postgres, mongodb, redis_profile, redis_session, preferences, search, welcome };
@@ -202,11 +203,11 @@ async fn in_postgres(
 /// The profile and the session.
 async fn in_redis(reads: &Reads, id: Uuid) -> (Part, Part) {
     let Ok(profiles) = reads.stores.profiles() else {
-        return (Part::bare(Status::NotInUse), Part::bare(Status::NotInUse));
+        return (Part::bare(Presence::NotInUse), Part::bare(Presence::NotInUse));
     };
     match in_time("redis", profiles.held(id)).await {
         Some((profile, session)) => (Part::held(profile), Part::held(session)),
-        None => (Part::bare(Status::Unreachable), Part::bare(Status::Unreachable)),
+        None => (Part::bare(Presence::Unreachable), Part::bare(Presence::Unreachable)),
     }
 }
 
@@ -214,12 +215,12 @@ async fn in_redis(reads: &Reads, id: Uuid) -> (Part, Part) {
 mod tests {
     use super::*;
 
-    fn part(status: Status, version: Option<i64>) -> Part {
+    fn part(status: Presence, version: Option<i64>) -> Part {
         Part { status, version, data: None }
     }
 
     /// All of them at version 3, but the session, which has none, and the search, which is not there.
-    fn parts(status: Status) -> Parts {
+    fn parts(status: Presence) -> Parts {
         let at_3 = || part(status, Some(3));
         Parts {
             postgres: at_3(),
@@ -227,32 +228,32 @@ mod tests {
             redis_profile: at_3(),
             redis_session: part(status, None),
             preferences: at_3(),
-            search: part(Status::NotInUse, None),
+            search: part(Presence::NotInUse, None),
             welcome: part(status, None),
         }
     }
 
     #[test]
     fn stores_agree_when_they_tell_the_same_of_a_user() {
-        assert!(parts(Status::Present).agree() && parts(Status::Deleted).agree());
-        let erased = Parts { postgres: part(Status::Absent, None), ..parts(Status::Deleted) };
+        assert!(parts(Presence::Present).agree() && parts(Presence::Deleted).agree());
+        let erased = Parts { postgres: part(Presence::Absent, None), ..parts(Presence::Deleted) };
         assert!(erased.agree(), "the producer does not tell of the deleted");
-        let away = Parts { mongodb: part(Status::Unreachable, None), ..parts(Status::Present) };
+        let away = Parts { mongodb: part(Presence::Unreachable, None), ..parts(Presence::Present) };
         assert!(away.agree());
-        let (gone, none) = (part(Status::Absent, None), part(Status::Absent, None));
-        assert!(Parts { redis_profile: gone, redis_session: none, ..parts(Status::Present) }.agree(), "both ran out");
+        let (gone, none) = (part(Presence::Absent, None), part(Presence::Absent, None));
+        assert!(Parts { redis_profile: gone, redis_session: none, ..parts(Presence::Present) }.agree(), "both ran out");
     }
 
     #[test]
     fn stores_disagree_about_a_version_and_about_whether_a_user_is_there() {
         let wrong = [
-            Parts { mongodb: part(Status::Present, Some(2)), ..parts(Status::Present) },
-            Parts { search: part(Status::Absent, None), ..parts(Status::Present) },
-            Parts { welcome: part(Status::Absent, None), ..parts(Status::Present) },
-            Parts { preferences: part(Status::Deleted, Some(3)), ..parts(Status::Present) },
-            Parts { redis_profile: part(Status::Deleted, Some(3)), ..parts(Status::Present) },
-            Parts { redis_session: part(Status::Present, None), ..parts(Status::Deleted) },
-            Parts { postgres: part(Status::Present, Some(3)), ..parts(Status::Deleted) },
+            Parts { mongodb: part(Presence::Present, Some(2)), ..parts(Presence::Present) },
+            Parts { search: part(Presence::Absent, None), ..parts(Presence::Present) },
+            Parts { welcome: part(Presence::Absent, None), ..parts(Presence::Present) },
+            Parts { preferences: part(Presence::Deleted, Some(3)), ..parts(Presence::Present) },
+            Parts { redis_profile: part(Presence::Deleted, Some(3)), ..parts(Presence::Present) },
+            Parts { redis_session: part(Presence::Present, None), ..parts(Presence::Deleted) },
+            Parts { postgres: part(Presence::Present, Some(3)), ..parts(Presence::Deleted) },
         ];
         for parts in wrong {
             assert!(!parts.agree(), "{parts:?}");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::json;
 use system_tests::{Ask, Site};
-use testkit::{TestRedis, eventually};
+use testkit::{TestRedis, TestS3, TestSearch, eventually};
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -52,9 +52,15 @@ struct Programs {
 
 impl Programs {
     /// All of them, on these servers.
-    async fn start(servers: &Servers, lonely: &TestRedis) -> Self {
-        let registered =
-            |program: Process| program.env("REDIS_URL", servers.url(Kind::Redis)).env("REGISTRY_TOKEN", REGISTRY_TOKEN);
+    async fn start(servers: &Servers, lonely: &TestRedis, search: &TestSearch, s3: &TestS3) -> Self {
+        let registered = |program: Process| {
+            let program = program.env("REDIS_URL", servers.url(Kind::Redis)).env("REGISTRY_TOKEN", REGISTRY_TOKEN);
+            let program = program.env("SEARCH_URL", search.url()).env("S3_URL", s3.url()).env("S3_BUCKET", s3.bucket());
+            let program = program.env("S3_ACCESS_KEY", s3.access_key()).env("S3_SECRET_KEY", s3.secret_key());
+            program
+                .env("SEARCH_USERS_INDEX", &search.index("users"))
+                .env("SEARCH_PRODUCTS_INDEX", &search.index("products"))
+        };
         let lonely_registry = registered(Process::new("registry")).env("REDIS_URL", lonely.url());
         let (registry, lonely_registry) =
             tokio::join!(registered(Process::new("registry")).start(), lonely_registry.start());
@@ -86,7 +92,8 @@ impl Programs {
 async fn no_program_gives_an_answer_that_it_does_not_document() {
     let servers = Servers::with(&[]).await;
     let lonely = testkit::redis().await;
-    let programs = Programs::start(&servers, &lonely).await;
+    let (search, s3) = tokio::join!(testkit::search(), testkit::s3());
+    let programs = Programs::start(&servers, &lonely, &search, &s3).await;
     let admin = log_in(&programs).await;
     let asked = join_all([
         ask("registry", &programs.lonely_registry, Some(REGISTRY_TOKEN), But(&[NEVER])),
