@@ -1,7 +1,7 @@
 //! Images of products: kept in an S3 bucket, each under a key of its own, and shown once the product says so.
 //!
 //! An object is uploaded first, then one change of the product's document makes it the image, then the one before it is removed.
-//! What a crash leaves in between is an object that no product shows, which [`Sweep`] removes.
+//! What a crash leaves in between is an object that no product shows, which `Sweep` removes.
 
 mod args;
 mod bucket;
