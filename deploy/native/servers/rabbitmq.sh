@@ -81,7 +81,7 @@ prepare() {
     printf 'management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = %s\n' "$SERVER_HTTP_PORT"
     printf 'prometheus.tcp.ip = 127.0.0.1\nprometheus.tcp.port = %s\n' "${SERVER_METRICS_PORT:-0}"
     # Absolute: by default a node takes 40 % of the machine, each of several.
-    printf 'vm_memory_high_watermark.absolute = 1GB\ndisk_free_limit.absolute = 200MB\n'
+    printf 'vm_memory_high_watermark.absolute = 2GB\ndisk_free_limit.absolute = 200MB\n'
     printf 'log.console = true\nlog.console.level = warning\n'
     [ -z "${SERVER_CONFIG:-}" ] || cat "$SERVER_CONFIG"
   } | private_file rabbitmq.conf
