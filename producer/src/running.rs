@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use client::Registration;
 use messaging::outbox::Outbox;
-use messaging::{Broker, ConsumerStatus, Settings};
+use messaging::{Backoff, Broker, ConsumerStatus, Settings};
 use secrecy::ExposeSecret;
 use service::connect::{self, PoolSettings};
 use service::http::{HttpLimits, HttpSettings};
@@ -38,7 +38,7 @@ pub async fn start(config: Config, stop: CancellationToken) -> anyhow::Result<Ru
     let address = listener.local_addr()?;
     let (writes, reads) = connect(&config).await?;
     let auth = Auth::new(&config, reads.clone())?;
-    prepare(&writes).await?;
+    prepare(&writes, &config.retry.backoff()).await?;
     let settings = Settings::new(config.amqp_url.expose_secret(), NAME, contracts::topology());
     let broker = Broker::open(settings).context("AMQP_URL")?;
     let serving = run(config, listener, writes, reads, auth, broker, stop.clone());
@@ -57,9 +57,13 @@ async fn connect(config: &Config) -> anyhow::Result<(PgPool, PgPool)> {
 }
 
 /// Makes what is to be stored into; several producers may do this at the same time.
-async fn prepare(pool: &PgPool) -> anyhow::Result<()> {
-    sqlx::migrate!("../migrations/postgres").run(pool).await.context("migrating the database")?;
-    Outbox::install(pool).await.context("installing the outbox")
+async fn prepare(pool: &PgPool, backoff: &Backoff) -> anyhow::Result<()> {
+    let migrations = sqlx::migrate!("../migrations/postgres");
+    backoff
+        .retry_if("migrating the database", || migrations.run(pool), connect::may_pass)
+        .await
+        .context("migrating the database")?;
+    backoff.retry("installing the outbox", || Outbox::install(pool)).await.context("installing the outbox")
 }
 
 async fn run(

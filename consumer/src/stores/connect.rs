@@ -71,7 +71,10 @@ impl Stores {
         if config.uses(Store::Mysql) {
             let pool = connect::mysql("MYSQL_URL", &config.mysql_url, pool, &backoff).await?;
             let records = Records::new(pool.clone());
-            records.migrate().await.context("bringing the tables of MYSQL_URL up to date")?;
+            backoff
+                .retry_if("bringing the tables of MYSQL_URL up to date", || records.migrate(), connect::may_pass)
+                .await
+                .context("bringing the tables of MYSQL_URL up to date")?;
             stores.mysql = Some(pool);
             stores.records = Some(records);
         }

@@ -6,6 +6,7 @@ use bson::{DateTime, Document, doc};
 use contracts::users::{UserEvent, UserState};
 use futures_util::TryStreamExt;
 use messaging::Failure;
+use messaging::documents::ensure_indexes;
 use mongodb::error::Error;
 use mongodb::{Collection, Database, IndexModel};
 use serde::{Deserialize, Serialize};
@@ -149,9 +150,8 @@ impl Users {
 
     /// Creates the indexes that the reads need.
     pub async fn create_indexes(&self) -> Result<(), Error> {
-        let collection = self.collection.clone();
         let live_by_id = IndexModel::builder().keys(doc! { "deleted": 1, "_id": 1 }).build();
-        in_time(async move { collection.create_index(live_by_id).await }).await.map(drop)
+        ensure_indexes(&self.collection, [live_by_id]).await
     }
 
     /// Applies events with their versions in one bulk write; the verdicts are in their order.

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use tokio_retry::Retry;
+use tokio_retry::RetryIf;
 use tokio_retry::strategy::ExponentialBackoff;
 
 /// How often and how patiently something is tried.
@@ -41,14 +41,24 @@ impl Backoff {
     }
 
     /// Runs `op` until it succeeds or the tries are used up, and logs each failed try.
-    pub async fn retry<T, E, F, Fut>(&self, what: &str, mut op: F) -> Result<T, E>
+    pub async fn retry<T, E, F, Fut>(&self, what: &str, op: F) -> Result<T, E>
+    where
+        E: Display,
+        F: FnMut() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        self.retry_if(what, op, |_| true).await
+    }
+
+    /// The same, but an error that does not `pass` by itself is final at once.
+    pub async fn retry_if<T, E, F, Fut>(&self, what: &str, mut op: F, pass: impl FnMut(&E) -> bool) -> Result<T, E>
     where
         E: Display,
         F: FnMut() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
         let mut attempts = 0_usize;
-        Retry::start(self.delays(), || {
+        let tries = || {
             attempts += 1;
             let attempt = attempts;
             let tried = op();
@@ -59,8 +69,8 @@ impl Backoff {
                 }
                 result
             }
-        })
-        .await
+        };
+        RetryIf::start(self.delays(), tries, pass).await
     }
 }
 

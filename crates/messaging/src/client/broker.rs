@@ -66,8 +66,12 @@ impl Broker {
     pub async fn connect(settings: Settings) -> Result<Self, DeclareError> {
         let first_connect = settings.first_connect;
         let broker = Self::open(settings)?;
-        first_connect.retry("connecting to RabbitMQ", || broker.publishing_channel()).await?;
-        broker.declare().await?;
+        let ready = || async {
+            broker.publishing_channel().await?;
+            broker.declare().await
+        };
+        let may_pass = |error: &DeclareError| !matches!(error, DeclareError::Conflict { .. });
+        first_connect.retry_if("connecting to RabbitMQ", ready, may_pass).await?;
         Ok(broker)
     }
 

@@ -46,7 +46,7 @@ use mongodb::error::Error;
 use tokio::sync::mpsc;
 
 pub use entry::Entry;
-pub use operation::in_time;
+pub use operation::{ensure_indexes, in_time};
 pub use relay::Relay;
 pub use replay::{Replay, ReplayError, Replayed, replay};
 pub use settings::RelaySettings;

@@ -4,7 +4,10 @@ use std::io;
 use std::time::Duration;
 
 use mongodb::error::Error;
+use mongodb::{Collection, IndexModel};
 use tokio::time::timeout;
+
+use crate::Backoff;
 
 /// How long a server may take for anything that is asked of it here.
 pub(super) const LIMIT: Duration = Duration::from_secs(10);
@@ -24,4 +27,23 @@ where
         Ok(Err(panicked)) => Err(Error::custom(panicked.to_string())),
         Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
     }
+}
+
+/// How patiently indexes are made: the server may go away in the moment in which a program starts.
+const INDEXING: Backoff = Backoff { attempts: 5, base: Duration::from_millis(500), cap: Duration::from_secs(5) };
+
+/// Makes the indexes that are not there. Several processes may do this at once.
+///
+/// # Errors
+/// That of the last try.
+pub async fn ensure_indexes<T>(collection: &Collection<T>, indexes: impl Into<Vec<IndexModel>>) -> Result<(), Error>
+where
+    T: Send + Sync + 'static,
+{
+    let indexes = indexes.into();
+    let create = || {
+        let (collection, indexes) = (collection.clone(), indexes.clone());
+        in_time(LIMIT, async move { collection.create_indexes(indexes).await })
+    };
+    INDEXING.retry("making indexes", create).await.map(drop)
 }

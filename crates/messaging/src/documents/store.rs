@@ -10,7 +10,7 @@ use mongodb::options::IndexOptions;
 use mongodb::{Collection, IndexModel};
 
 use super::claims::Claims;
-use super::operation::{LIMIT, in_time};
+use super::operation::{LIMIT, ensure_indexes, in_time};
 use super::settings::RelaySettings;
 use super::{Entry, Waiting};
 use crate::Outcome;
@@ -73,10 +73,9 @@ impl Store {
     /// Only documents that hold entries are in the index, so it is as small as the backlog. (A partial index would say so
     /// in more words, and SecantusDB does not read by one.)
     pub(super) async fn ensure_index(&self) -> Result<(), Error> {
-        let collection = self.collection.clone();
         let options = IndexOptions::builder().name("outbox_due".to_owned()).sparse(true).build();
         let index = IndexModel::builder().keys(doc! { "outbox.due": 1 }).options(options).build();
-        in_time(LIMIT, async move { collection.create_index(index).await }).await.map(drop)
+        ensure_indexes(&self.collection, [index]).await
     }
 
     /// Reads entries that are due, and claims them.

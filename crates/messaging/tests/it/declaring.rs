@@ -17,6 +17,18 @@ async fn a_queue_that_exists_with_other_arguments_is_a_clear_error() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_declared_at_first_is_declared_as_soon_as_it_can_be() {
+    let rabbit = rabbitmq().await;
+    rabbit.permit("retry.*").await;
+    let url = rabbit.url().to_owned();
+    let connecting = tokio::spawn(async move { broker(&url).await });
+    eventually("the ladder is there", async || rabbit.queue_info("retry.2m").await).await;
+    rabbit.permit(".*").await;
+    connecting.await.expect("it goes on trying");
+    assert!(rabbit.queue_exists(QUEUE).await);
+}
+
+#[tokio::test]
 async fn many_processes_can_declare_at_the_same_moment() {
     let rabbit = rabbitmq().await;
     let brokers = (0..8).map(|_| broker(rabbit.url()));

@@ -79,6 +79,13 @@ async fn reach<C: sqlx::Connection>(options: &C::Options, limit: Duration) -> an
     Ok(connected?.close().await?)
 }
 
+/// Whether a migration that failed may go through when it is tried again: the server went away, or something is locked.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub fn may_pass(error: &sqlx::migrate::MigrateError) -> bool {
+    use sqlx::migrate::MigrateError;
+    matches!(error, MigrateError::Execute(_) | MigrateError::ExecuteMigration(..))
+}
+
 /// An error of a library about the URL in `variable`, without what is secret in it.
 fn malformed(variable: &str, error: &dyn std::fmt::Display) -> anyhow::Error {
     anyhow::anyhow!("{variable} cannot be used: {}", redact(&error.to_string()))

@@ -29,7 +29,7 @@ mod write;
 use std::fmt;
 
 use bson::{Document, doc};
-use messaging::documents::{DocumentOutbox, Relay, RelaySettings};
+use messaging::documents::{DocumentOutbox, Relay, RelaySettings, ensure_indexes};
 use messaging::{Outgoing, Publisher};
 use mongodb::options::IndexOptions;
 use mongodb::{Collection, Database, IndexModel};
@@ -124,8 +124,7 @@ impl<T: Aggregate> Documents<T> {
     /// # Errors
     /// If it cannot be made.
     pub async fn ensure_index(&self, index: IndexModel) -> Result<(), mongodb::error::Error> {
-        let collection = self.collection.clone();
-        in_time(async move { collection.create_index(index).await.map(drop) }).await
+        ensure_indexes(&self.collection, [index]).await
     }
 
     /// The collection itself, for reads and writes that are a service's own. What is written with entries must be told to the

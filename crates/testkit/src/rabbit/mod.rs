@@ -38,13 +38,12 @@ pub async fn rabbitmq() -> TestRabbit {
     address::reached(&server, api.send(api.put(&["vhosts", &name], &json!({}))).await);
     let user = json!({ "password": name, "tags": "management" });
     api.must(api.put(&["users", &name], &user)).await;
-    let everything = json!({ "configure": ".*", "write": ".*", "read": ".*" });
-    api.must(api.put(&["permissions", &name, &name], &everything)).await;
-
     let api_url = with_login(server, &name).into();
     let mut url = with_login(address::amqp(), &name);
     url.set_path(&name);
-    TestRabbit { api, api_url, url: url.into(), vhost: name.clone(), user: name, shared: true }
+    let rabbit = TestRabbit { api, api_url, url: url.into(), vhost: name.clone(), user: name, shared: true };
+    rabbit.permit(".*").await;
+    rabbit
 }
 
 fn with_login(mut url: Url, name: &str) -> Url {
@@ -93,6 +92,12 @@ impl TestRabbit {
     pub async fn close_connections(&self) {
         // By user, because the list of connections lags behind and this does not.
         self.api.must(self.api.delete(&["connections", "username", &self.user])).await;
+    }
+
+    /// Lets the user declare what has a name like this, read and write everything.
+    pub async fn permit(&self, declare: &str) {
+        let permissions = json!({ "configure": declare, "write": ".*", "read": ".*" });
+        self.api.must(self.api.put(&["permissions", &self.vhost, &self.user], &permissions)).await;
     }
 
     /// Sets a policy for the queues whose names match `pattern`, such as `{"max-length": 1}`.

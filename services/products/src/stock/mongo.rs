@@ -6,6 +6,7 @@ use std::time::Duration;
 use bson::{doc, serialize_to_bson};
 use futures_util::TryStreamExt;
 use messaging::Outgoing;
+use messaging::documents::ensure_indexes;
 use mongodb::error::{Error, ErrorKind, WriteFailure};
 use mongodb::options::IndexOptions;
 use mongodb::{Collection, Database, IndexModel};
@@ -45,8 +46,7 @@ impl MongoStore {
         let due = IndexOptions::builder().name("due".to_owned()).sparse(true).build();
         let forgotten = IndexOptions::builder().name("forgotten".to_owned()).expire_after(Duration::ZERO).build();
         let indexes = [made(doc! { "due": 1 }, due), made(doc! { "forgotten_at": 1 }, forgotten)];
-        let collection: Collection<Reservation> = reservations.clone();
-        in_time(async move { collection.create_indexes(indexes).await }).await?;
+        ensure_indexes(&reservations, indexes).await?;
         Ok(Self { products, reservations, correlation_id: None })
     }
 
