@@ -72,6 +72,8 @@ impl Program {
             .args(&self.arguments)
             .env_clear()
             .envs(inherited)
+            // A panic's backtrace helps; that of an error only hides what it says.
+            .env("RUST_LIB_BACKTRACE", "0")
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(self.scratch.path());
         self.process.start(&mut command);
