@@ -12,7 +12,7 @@ async fn when_the_brokers_disk_is_wiped_under_writes_every_open_task_is_sent_aga
     let producer = servers.producer().env("RECONCILE_AFTER", "3");
     let world = World::of(servers, producer, consumer).await;
     let (broker, postgres) = (world.servers.private(Kind::Rabbitmq), world.servers.postgres());
-    let mut load = Load::start(&world.site, 4_000);
+    let mut load = Load::start(&world.site);
     load.reaches(500).await;
     // From here on messages gather in the queues.
     world.consumer.kill9().await;
@@ -25,7 +25,8 @@ async fn when_the_brokers_disk_is_wiped_under_writes_every_open_task_is_sent_aga
     broker.kill9().await;
     broker.wipe();
     broker.start().await;
-    let writes = load.end().await;
+    load.reaches(4_000).await;
+    let writes = load.finish().await;
     world.consumer.start_again().await;
     world.settled().await;
     audit(&world, &writes).await;

@@ -11,7 +11,7 @@ use crate::world::World;
 async fn whoever_is_killed_during_ten_thousand_writes_none_is_lost_and_none_doubled() {
     let world = World::with(&[Kind::Rabbitmq]).await;
     let broker = world.servers.private(Kind::Rabbitmq);
-    let mut load = Load::start(&world.site, 10_000);
+    let mut load = Load::start(&world.site);
     load.reaches(1_000).await;
     world.producer.kill9().await;
     world.producer.start_again().await;
@@ -29,7 +29,8 @@ async fn whoever_is_killed_during_ten_thousand_writes_none_is_lost_and_none_doub
         world.producer.kill9().await;
         world.producer.start_again().await;
     });
-    let writes = load.end().await;
+    load.reaches(10_000).await;
+    let writes = load.finish().await;
     assert!(writes.len() >= 10_000, "only {} writes", writes.len());
     world.settled().await;
     audit(&world, &writes).await;
@@ -38,7 +39,7 @@ async fn whoever_is_killed_during_ten_thousand_writes_none_is_lost_and_none_doub
 #[tokio::test(flavor = "multi_thread")]
 async fn all_of_it_killed_and_started_at_once_heals_alone() {
     let world = World::with(&Kind::ALL).await;
-    let mut load = Load::start(&world.site, 2_000);
+    let mut load = Load::start(&world.site);
     load.reaches(800).await;
     let servers = Kind::ALL.map(|kind| world.servers.private(kind));
     tokio::join!(world.producer.kill9(), world.consumer.kill9(), join_all(servers.map(|server| server.kill9())));
@@ -49,7 +50,8 @@ async fn all_of_it_killed_and_started_at_once_heals_alone() {
         join_all(servers.map(|server| server.start()))
     );
     tokio::join!(world.producer.ready(), world.consumer.ready());
-    let writes = load.end().await;
+    load.reaches(2_000).await;
+    let writes = load.finish().await;
     world.settled().await;
     audit(&world, &writes).await;
 }

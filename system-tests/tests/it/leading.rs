@@ -29,11 +29,12 @@ async fn when_the_producer_that_relays_is_killed_the_other_takes_over() {
     let other = Site::new(second.base(), world.consumer.base());
     assert!(!leads(&other).await);
 
-    let mut load = Load::start(&other, 1_500);
+    let mut load = Load::start(&other);
     load.reaches(500).await;
     world.producer.kill9().await;
     eventually_within(TAKE_OVER_LIMIT, "the other one leads", async || leads(&other).await.then_some(())).await;
-    let writes = load.end().await;
+    load.reaches(1_500).await;
+    let writes = load.finish().await;
     world.settled().await;
     audit(&world, &writes).await;
 }

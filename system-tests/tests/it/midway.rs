@@ -40,7 +40,7 @@ impl Held {
 async fn a_broker_killed_in_the_middle_of_a_batch_delivers_it_again_without_a_second_effect() {
     let world = World::with(&[Kind::Rabbitmq]).await;
     let (broker, mysql) = (world.servers.private(Kind::Rabbitmq), world.servers.mysql());
-    let mut load = Load::start(&world.site, WRITES);
+    let mut load = Load::start(&world.site);
     load.reaches(WRITES / 4).await;
     let held = Held::hold(&world.servers).await;
     let before = world.counters.written().await;
@@ -49,7 +49,8 @@ async fn a_broker_killed_in_the_middle_of_a_batch_delivers_it_again_without_a_se
     held.release().await;
     eventually("the batch is stored", async || (world.counters.written().await > before).then_some(())).await;
     broker.start().await;
-    let writes = load.end().await;
+    load.reaches(WRITES).await;
+    let writes = load.finish().await;
     world.settled().await;
     audit(&world, &writes).await;
     assert!(world.counters.redelivered().await > 0, "nothing was delivered again");
@@ -64,7 +65,7 @@ async fn a_consumer_killed_between_the_stores_commit_and_the_ack_has_no_second_e
     let world = World::of(servers, producer, consumer).await;
     let mysql = world.servers.mysql();
 
-    let mut load = Load::start(&world.site, WRITES);
+    let mut load = Load::start(&world.site);
     load.reaches(WRITES / 4).await;
     let held = Held::hold(&world.servers).await;
     let before = world.counters.written().await;
@@ -76,7 +77,8 @@ async fn a_consumer_killed_between_the_stores_commit_and_the_ack_has_no_second_e
     world.consumer.kill9().await;
     proxy.restore().await;
     world.consumer.start_again().await;
-    let writes = load.end().await;
+    load.reaches(WRITES).await;
+    let writes = load.finish().await;
     world.settled().await;
     audit(&world, &writes).await;
     assert!(world.counters.redelivered().await > 0, "nothing was delivered again");

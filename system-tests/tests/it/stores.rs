@@ -14,10 +14,11 @@ const WRITES: usize = 2_000;
 /// Kills a store under load and keeps it away until the load is over; the audit wants each task done at the first try.
 async fn outage(store: Kind, role: &str) {
     let world = World::with(&[store]).await;
-    let mut load = Load::start(&world.site, WRITES);
+    let mut load = Load::start(&world.site);
     load.reaches(WRITES / 4).await;
     world.servers.private(store).kill9().await;
-    let writes = load.end().await;
+    load.reaches(WRITES).await;
+    let writes = load.finish().await;
     eventually("the consumer waits for its store", async || {
         let health = world.site.read("/health").answer().await;
         (health.status == 503 && health.json()["dependencies"][role]["status"] == "down").then_some(())
@@ -52,13 +53,14 @@ async fn redis_killed_under_load_loses_nothing_and_costs_no_attempt() {
 async fn postgres_killed_under_load_refuses_writes_meanwhile_and_keeps_what_it_took() {
     let world = World::with(&[Kind::Postgres]).await;
     let postgres = world.servers.private(Kind::Postgres);
-    let mut load = Load::start(&world.site, WRITES);
+    let mut load = Load::start(&world.site);
     load.reaches(WRITES / 4).await;
     postgres.kill9().await;
     let record = json!({ "SRN": "refused", "Name": "Ada", "Section": "B" });
     world.site.post("/records", &record).answer().await.expect(503);
     postgres.start().await;
-    let writes = load.end().await;
+    load.reaches(WRITES).await;
+    let writes = load.finish().await;
     world.settled().await;
     audit(&world, &writes).await;
 }

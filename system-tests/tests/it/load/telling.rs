@@ -47,15 +47,6 @@ pub(super) enum Story {
     User(usize),
 }
 
-impl Story {
-    pub(super) fn writes(self) -> usize {
-        match self {
-            Self::Text | Self::TextOnce => 1,
-            Self::Record(writes) | Self::User(writes) => writes,
-        }
-    }
-}
-
 /// Clients of these sites.
 pub(super) struct Teller {
     sites: Vec<Site>,
