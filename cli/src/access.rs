@@ -2,8 +2,8 @@
 
 use reqwest::{Client, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -84,10 +84,14 @@ impl Access {
         self.http.post(url, Some(&self.token), finish).await
     }
 
-    /// Posts what takes effect once, however often it must be sent.
-    pub(crate) async fn post_once<T: DeserializeOwned>(&self, url: &str, body: &Value) -> Result<T, Failure> {
-        let key = Uuid::now_v7().to_string();
-        self.post(url, |request| request.header(IDEMPOTENCY_KEY, &key).json(body)).await
+    /// Posts what takes effect once under its key, however often it must be sent.
+    pub(crate) async fn post_once<T: DeserializeOwned>(
+        &self,
+        url: &str,
+        key: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        self.post(url, |request| request.header(IDEMPOTENCY_KEY, key).json(body)).await
     }
 
     /// Follows events.

@@ -80,7 +80,8 @@ pub(crate) async fn run(args: DemoArgs, json: bool) -> Result<(), Failure> {
         "name": name, "email": format!("ada.{number}@example.org"), "password": Uuid::now_v7(),
         "preferences": { "language": "en", "newsletter": true },
     });
-    let accepted: Accepted = demo.access.post_once(&demo.places.users, &user).await?;
+    let key = Uuid::now_v7().to_string();
+    let accepted: Accepted = demo.access.post_once(&demo.places.users, &key, &user).await?;
     let accepted_ms = ms(begun);
     let (user_id, task_id) = (accepted.user_id, accepted.task_id);
     demo.tell(&format!(

@@ -21,6 +21,14 @@ pub(crate) fn error(text: &str) {
     let _ = writeln!(stderr().lock(), "{}", harmless(text));
 }
 
+/// The beginning of a text, at most so many characters; `…` stands for the rest.
+pub(crate) fn beginning(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 fn harmless(text: &str) -> String {
     text.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
@@ -56,6 +64,11 @@ mod tests {
     fn what_is_said_steers_no_terminal() {
         assert_eq!(harmless(WRONG), "a\u{fffd}[2J\u{fffd}31m\u{fffd}\u{fffd}\u{fffd}\u{fffd}b");
         assert_eq!(harmless("Zoë, 中"), "Zoë, 中");
+    }
+
+    #[test]
+    fn of_a_text_that_is_too_long_the_beginning_is_told() {
+        assert_eq!((beginning("Zoë", 3).as_str(), beginning("Zoë!", 3).as_str()), ("Zoë", "Zoë…"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A body that comes part by part: lines, or events.
 
 use reqwest::Response;
+use serde::de::DeserializeOwned;
 
 use crate::api;
 use crate::failure::Failure;
@@ -26,6 +27,13 @@ pub(crate) struct Parts {
 impl Parts {
     pub(crate) fn new(url: &str, response: Response, end: &'static [u8]) -> Self {
         Self { url: url.to_owned(), response, end, buffer: Vec::new() }
+    }
+
+    /// The next line, which is JSON.
+    pub(crate) async fn next_json<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Failure> {
+        let Some(line) = self.next().await? else { return Ok(None) };
+        let understood = serde_json::from_slice(&line).map(Some);
+        understood.map_err(|error| Failure::Wrong(format!("a line of the answer is not understood: {error}")))
     }
 
     /// The next part, without what ends it; none once the body has ended. Whatever is unfinished then is left out.

@@ -66,9 +66,7 @@ pub(crate) async fn run(args: ReindexArgs, json: bool) -> Result<(), Failure> {
 
 async fn follow(kind: &'static str, mut lines: Parts) -> Result<Built, Failure> {
     let bar = progress::bar(kind, 0);
-    while let Some(line) = lines.next().await? {
-        let line = serde_json::from_slice(&line)
-            .map_err(|error| Failure::Wrong(format!("a line of the answer is not understood: {error}")))?;
+    while let Some(line) = lines.next_json().await? {
         match line {
             Line::Copying { done, total } => {
                 bar.set_length(total);

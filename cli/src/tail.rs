@@ -90,11 +90,7 @@ fn as_line(passing: &Passing) -> String {
     let (hour, minute, second, milli) = OffsetDateTime::now_utc().time().as_hms_milli();
     let version = passing.meta.headers.int(VERSION).map(|version| format!("v{version}")).unwrap_or_default();
     let service = passing.meta.app_id.as_deref().unwrap_or("-");
-    let mut shown: String = body(passing).to_string().chars().take(SHOWN_CHARS + 1).collect();
-    if shown.chars().count() > SHOWN_CHARS {
-        shown.pop();
-        shown.push('…');
-    }
+    let shown = out::beginning(&body(passing).to_string(), SHOWN_CHARS);
     let event = &passing.routing_key;
     format!("{hour:02}:{minute:02}:{second:02}.{milli:03} {event:18} {version:4} {service:9} {shown}")
 }

@@ -150,9 +150,7 @@ impl Run {
 
 /// Follows it to its last line.
 async fn follow(mut lines: Parts, mut tell: impl FnMut(Line)) -> Result<Value, Failure> {
-    while let Some(line) = lines.next().await? {
-        let answer: Value = serde_json::from_slice(&line)
-            .map_err(|error| Failure::Wrong(format!("a line of the answer is not understood: {error}")))?;
+    while let Some(answer) = lines.next_json::<Value>().await? {
         let line: Line = understood(&answer)?;
         let has_ended = line.state != "running";
         tell(line);

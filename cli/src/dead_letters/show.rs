@@ -76,10 +76,8 @@ fn told(letter: &Letter) -> Vec<String> {
     let ours = |name: &str| ["x-dead-", "x-redriven-"].iter().any(|prefix| name.starts_with(prefix));
     let headers = letter.headers.iter().filter(|(name, _)| !ours(name));
     lines.extend(headers.map(|(name, value)| format!("  header       {name}: {}", as_text(value))));
-    let body = as_text(&letter.body);
-    let shown: String = body.chars().take(SHOWN_CHARS).collect();
-    let more = if shown.len() < body.len() { "…" } else { "" };
-    lines.push(format!("  body         {} bytes: {shown}{more}", letter.size));
+    let body = out::beginning(&as_text(&letter.body), SHOWN_CHARS);
+    lines.push(format!("  body         {} bytes: {body}", letter.size));
     lines.push(String::new());
     lines
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::access::Access;
 use crate::failure::Failure;
+use crate::out;
 
 /// A search engine shows what it has taken about once a second.
 const SEARCHABLE_WITHIN: Duration = Duration::from_secs(5);
@@ -55,9 +56,8 @@ impl Everywhere {
         let line = |(store, part): (&String, &Part)| {
             let version = part.version.map(|version| format!("v{version}")).unwrap_or_default();
             let data = part.data.as_ref().map(Value::to_string).unwrap_or_default();
-            let shown: String = data.chars().take(SHOWN_CHARS).collect();
-            let more = if shown.len() < data.len() { "…" } else { "" };
-            format!("  {store:14} {:11} {version:4} {shown}{more}", part.status).trim_end().to_owned()
+            let shown = out::beginning(&data, SHOWN_CHARS);
+            format!("  {store:14} {:11} {version:4} {shown}", part.status).trim_end().to_owned()
         };
         let verdict = if self.agree { "  They agree." } else { "  They do NOT agree." };
         self.stores.iter().map(line).chain([verdict.to_owned()]).collect()

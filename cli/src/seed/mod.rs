@@ -47,24 +47,21 @@ pub(crate) async fn run(args: SeedArgs, json: bool) -> Result<(), Failure> {
     let owners = stream::iter(0..args.owners).map(|number| {
         let (access, url, owner) = (&access, &owners_url, catalogue.owner(number));
         let key = format!("warren-seed-{}-owner-{number}", args.seed);
-        async move { access.post::<Owner>(url, |request| request.header("idempotency-key", &key).json(&owner)).await }
+        async move { access.post_once::<Owner>(url, &key, &owner).await }
     });
     let owners = owners.buffered(AT_ONCE).inspect_ok(|_| bar.inc(1)).map_ok(|owner| owner.owner_id);
     let owners: Vec<Uuid> = owners.try_collect().await?;
     bar.finish_and_clear();
 
     let bar = progress::bar("products", args.products.into());
-    let products =
-        stream::iter(0..args.products).map(|number| {
-            let owner = catalogue.owner_of(number, args.owners);
-            let product = catalogue.product(number, owners[owner as usize]);
-            // Of another number of owners this product may have another one: then it is another product.
-            let key = format!("warren-seed-{}-product-{number}-of-{}", args.seed, product.owner_id);
-            let (access, url) = (&access, &products_url);
-            async move {
-                access.post::<Product>(url, |request| request.header("idempotency-key", &key).json(&product)).await
-            }
-        });
+    let products = stream::iter(0..args.products).map(|number| {
+        let owner = catalogue.owner_of(number, args.owners);
+        let product = catalogue.product(number, owners[owner as usize]);
+        // Of another number of owners this product may have another one: then it is another product.
+        let key = format!("warren-seed-{}-product-{number}-of-{}", args.seed, product.owner_id);
+        let (access, url) = (&access, &products_url);
+        async move { access.post_once::<Product>(url, &key, &product).await }
+    });
     let products = products.buffered(AT_ONCE).inspect_ok(|_| bar.inc(1)).map_ok(|product| product.product_id);
     let products: Vec<Uuid> = products.try_collect().await?;
     bar.finish_and_clear();
