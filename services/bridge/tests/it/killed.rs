@@ -2,7 +2,7 @@
 
 use testkit::{eventually_within, kafka, private_kafka, proxy};
 
-use crate::support::{Bridge, LONG, Topic, World, changes};
+use crate::support::{LONG, Topic, World, changes};
 
 /// Half of the events wait already, the others come meanwhile.
 #[tokio::test(flavor = "multi_thread")]
@@ -40,13 +40,7 @@ async fn what_was_written_and_not_acked_is_not_written_again() {
     let wire = proxy(world.rabbit.url()).await;
     let events = changes(20, 1_000);
     world.publish(events.clone()).await;
-    let bridge = Bridge::new(&wire.url_for(world.rabbit.url()))
-        .env("KAFKA_BROKERS", &topic.brokers)
-        .env("KAFKA_TOPIC", &topic.topic)
-        .env("INFLUXDB_URL", world.influx.url())
-        .env("INFLUXDB_DATABASE", world.influx.database())
-        .start()
-        .await;
+    let bridge = world.bridge(&topic).env("AMQP_URL", &wire.url_for(world.rabbit.url())).start().await;
 
     bridge.has_written(1_000).await;
     wire.blackhole().await;

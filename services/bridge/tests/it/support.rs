@@ -81,7 +81,7 @@ impl World {
 
 /// A bridge as a process.
 pub(crate) struct Bridge {
-    program: Option<Program>,
+    program: Program,
     base: String,
 }
 
@@ -89,16 +89,15 @@ impl Bridge {
     pub(crate) fn new(amqp_url: &str) -> Self {
         let listen = format!("127.0.0.1:{}", free_port());
         let program = Program::cargo_bin("bridge").env("LISTEN", &listen).env("AMQP_URL", amqp_url);
-        Self { program: Some(program), base: format!("http://{listen}") }
+        Self { program, base: format!("http://{listen}") }
     }
 
-    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
-        self.program = self.program.map(|program| program.env(name, value));
-        self
+    pub(crate) fn env(self, name: &str, value: &str) -> Self {
+        Self { program: self.program.env(name, value), ..self }
     }
 
     pub(crate) fn program(&self) -> &Program {
-        self.program.as_ref().expect("it is only taken to be changed")
+        &self.program
     }
 
     /// Starts it and waits until RabbitMQ has its consumers.

@@ -6,15 +6,14 @@ use std::time::Duration;
 use clap::Parser;
 use gateway::{Config, start};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
-use secrecy::ExposeSecret;
 use serde_json::Value;
 use service::Running;
-use service::auth::{AuthArgs, Issuer, Role};
+use service::auth::AuthArgs;
+pub(crate) use service::testing::{User, admin, user};
 use testkit::TestRedis;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::stub::Stub;
 
@@ -129,29 +128,6 @@ pub(crate) fn auth() -> AuthArgs {
         auth: AuthArgs,
     }
     Only::parse_from(["test"]).auth
-}
-
-/// A user with a token.
-pub(crate) struct User {
-    pub(crate) id: Uuid,
-    pub(crate) session: Uuid,
-    pub(crate) token: String,
-}
-
-pub(crate) fn user() -> User {
-    user_with(&[Role::User])
-}
-
-pub(crate) fn admin() -> User {
-    user_with(&[Role::User, Role::Admin])
-}
-
-fn user_with(roles: &[Role]) -> User {
-    let (id, session) = (Uuid::now_v7(), Uuid::now_v7());
-    let issuer = Issuer::new(&auth()).expect("the example secret will do in development");
-    let issued = issuer.issue(id, session, &roles.iter().copied().collect(), Duration::from_secs(900));
-    let token = issued.expect("a token can be issued").token.expose_secret().to_owned();
-    User { id, session, token }
 }
 
 /// Sends a request and reads its answer.
