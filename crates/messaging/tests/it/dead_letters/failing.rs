@@ -158,7 +158,8 @@ async fn a_broker_that_is_cut_off_ends_the_run_with_its_figures() {
     let mut cut = Some(cut);
     let redrive = Redrive { rate: NonZeroU32::new(50), ..Redrive::default() };
     let stop = CancellationToken::new();
-    let run = letters.redrive(QUEUE, &redrive, &stop, |progress| {
+    // A run that ends too early takes the sender with it, so that nobody waits for ever.
+    let run = letters.redrive(QUEUE, &redrive, &stop, move |progress| {
         if progress.done >= 10
             && let Some(cut) = cut.take()
         {
