@@ -4,6 +4,7 @@ pub mod admin;
 pub mod config;
 pub mod consumers;
 pub mod handlers;
+mod lines;
 pub mod mail;
 pub mod read;
 pub mod report;

@@ -14,6 +14,7 @@ use service::{ApiError, ApiResult};
 use super::Admin;
 use super::run::{self, Ordered};
 use super::shapes::{Counts, Letter, Letters, Peek, PurgeRequest, RedriveRequest, RunLine, check};
+use crate::lines::LINES;
 
 /// A broker that is away is looked for again within seconds.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -60,7 +61,7 @@ pub(super) async fn peek(
 #[utoipa::path(post, path = "/admin/dead-letters/{queue}/redrive", tag = "admin", request_body = RedriveRequest,
     params(("queue" = String, Path, description = "The queue that they were parked from")),
     responses(
-        (status = 200, description = "Its lines", body = RunLine, content_type = run::LINES),
+        (status = 200, description = "Its lines", body = RunLine, content_type = LINES),
         (status = 403, description = "Only an admin may do this", body = Problem, content_type = Problem::MEDIA_TYPE),
         (status = 400, description = "Not JSON", body = Problem, content_type = Problem::MEDIA_TYPE),
         (status = 404, description = "There is no such queue", body = Problem, content_type = Problem::MEDIA_TYPE),
@@ -93,7 +94,7 @@ pub(super) async fn redrive(
 #[utoipa::path(post, path = "/admin/dead-letters/{queue}/purge", tag = "admin", request_body = PurgeRequest,
     params(("queue" = String, Path, description = "The queue that they were parked from")),
     responses(
-        (status = 200, description = "Its lines", body = RunLine, content_type = run::LINES),
+        (status = 200, description = "Its lines", body = RunLine, content_type = LINES),
         (status = 403, description = "Only an admin may do this", body = Problem, content_type = Problem::MEDIA_TYPE),
         (status = 400, description = "Not JSON", body = Problem, content_type = Problem::MEDIA_TYPE),
         (status = 404, description = "There is no such queue", body = Problem, content_type = Problem::MEDIA_TYPE),

@@ -1,17 +1,14 @@
 //! A redrive or purge that runs while its lines are read.
 
-use std::convert::Infallible;
 use std::pin::pin;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use axum::response::Response;
+use futures_util::{StreamExt, stream};
 use messaging::dead_letters::{DeadLetterError, DeadLetters, Progress, Purge, Redrive, RunReport};
 use serde_json::json;
 use service::{ApiError, ApiResult};
-use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::mpsc::{self, Sender};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -19,10 +16,8 @@ use uuid::Uuid;
 use super::Admin;
 use super::dead_letters::problem;
 use super::shapes::{RunLine, RunState};
+use crate::lines;
 use crate::stores::audit::Outcome;
-
-/// One JSON value per line.
-pub(super) const LINES: &str = "application/x-ndjson";
 
 /// A line is told about once a second, and none is kept for who does not read.
 const BETWEEN_LINES: Duration = Duration::from_secs(1);
@@ -42,8 +37,9 @@ pub(super) async fn answer(admin: Admin, queue: String, ordered: Ordered, audit:
         Some(first) => first?,
         None => return Err(ApiError::internal(anyhow::anyhow!("a run ended without a word"))),
     };
-    let lines = Body::from_stream(stream::unfold((Some(first), told), next_line));
-    Ok(([(CONTENT_TYPE, LINES)], lines).into_response())
+    // What could not be begun was the first thing told.
+    let rest = stream::poll_fn(move |context| told.poll_recv(context)).filter_map(async |line| line.ok());
+    Ok(lines::answer(stream::iter([first]).chain(rest)))
 }
 
 type Told = ApiResult<RunLine>;
@@ -108,17 +104,4 @@ impl<'a> Teller<'a> {
         // A reader that is slow is told of it later.
         let _ = self.lines.try_send(Ok(RunLine::running(progress)));
     }
-}
-
-type Lines = (Option<RunLine>, Receiver<Told>);
-
-async fn next_line((first, mut told): Lines) -> Option<(Result<Bytes, Infallible>, Lines)> {
-    let line = match first {
-        Some(first) => first,
-        // What could not be begun was the first thing told.
-        None => told.recv().await?.ok()?,
-    };
-    let mut text = serde_json::to_vec(&line).expect("names and numbers always have a JSON form");
-    text.push(b'\n');
-    Some((Ok(text.into()), (None, told)))
 }

@@ -1,25 +1,22 @@
 //! Building an index of the search anew.
 
-use std::convert::Infallible;
-
-use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use futures_util::stream;
 use service::auth::MaybeIdentity;
 use service::http::{Path, Problem};
 use service::{ApiError, ApiResult};
-use tokio::sync::mpsc::{self, Receiver};
+use tokio::sync::mpsc;
 
 use super::search::used;
 use super::{Reads, failed};
+use crate::lines::{self, LINES};
 use crate::search::Kind;
 use crate::search::reindex::{self, Progress, Truth};
 use crate::stores::{Store, redis};
 
 /// How many lines may wait for a slow reader; then copying waits.
-const LINES: usize = 16;
+const WAITING: usize = 16;
 
 /// Builds an index anew and puts it in the place of the old one.
 ///
@@ -29,7 +26,7 @@ const LINES: usize = 16;
 #[utoipa::path(post, path = "/admin/reindex/{kind}", tag = "admin",
     params(("kind" = inline(Kind), Path, description = "What to index anew")),
     responses(
-        (status = 200, description = "One `Progress` for each line", body = Progress, content_type = "application/x-ndjson"),
+        (status = 200, description = "One `Progress` for each line", body = Progress, content_type = LINES),
         (status = 403, description = "Only an admin may do this", body = Problem, content_type = Problem::MEDIA_TYPE),
         (status = 404, description = "There is no such kind", body = Problem, content_type = Problem::MEDIA_TYPE),
         (status = 409, description = "Somebody does it already", body = Problem, content_type = Problem::MEDIA_TYPE),
@@ -53,15 +50,7 @@ pub(super) async fn reindex(
     let lease = lease.map_err(|error| failed(Store::Redis, redis::failure(&error)))?;
     let lease = lease.ok_or_else(|| ApiError::conflict(format!("{kind} are indexed anew already")))?;
 
-    let (sender, receiver) = mpsc::channel(LINES);
+    let (sender, mut progress) = mpsc::channel(WAITING);
     tokio::spawn(reindex::run(index, truth, lease, sender));
-    let lines = Body::from_stream(stream::unfold(receiver, next_line));
-    Ok(([(CONTENT_TYPE, "application/x-ndjson")], lines).into_response())
-}
-
-async fn next_line(mut progress: Receiver<Progress>) -> Option<(Result<Bytes, Infallible>, Receiver<Progress>)> {
-    let line = serde_json::to_vec(&progress.recv().await?);
-    let mut line = line.expect("an enum with names and numbers is JSON");
-    line.push(b'\n');
-    Some((Ok(line.into()), progress))
+    Ok(lines::answer(stream::poll_fn(move |context| progress.poll_recv(context))))
 }
