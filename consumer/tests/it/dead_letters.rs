@@ -1,14 +1,12 @@
 //! Dead letters by REST: who may, what is answered, and what is written down of it.
 
-use std::time::Duration;
-
 use reqwest::{Method, Response};
-use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use service::auth::{Issuer, Role};
+use service::auth::Role;
 use testkit::{eventually, proxy};
 use uuid::Uuid;
 
+use super::identity;
 use super::support::{Servers, Site, created, holds, versioned};
 
 /// A consumer of texts and records, and somebody who sends it requests.
@@ -70,10 +68,8 @@ impl Desk {
 }
 
 fn token(site: &Site, role: Role) -> (Uuid, String) {
-    let issuer = Issuer::new(&site.servers.config(&[]).auth).expect("the secret is one");
-    let (user, roles) = (Uuid::now_v7(), [role].into_iter().collect());
-    let issued = issuer.issue(user, Uuid::now_v7(), &roles, Duration::from_secs(60)).expect("plain data");
-    (user, issued.token.expose_secret().to_owned())
+    let user = Uuid::now_v7();
+    (user, identity::token(site, user, Uuid::now_v7(), &[role]))
 }
 
 #[tokio::test(flavor = "multi_thread")]
