@@ -2,9 +2,7 @@
 
 use std::time::Instant;
 
-use contracts::headers;
-
-use super::{Abort, Answer, Applied, Change, Refusal, Store, Write, claims};
+use super::{Abort, Answer, Change, Refusal, Store, Write, claims};
 use crate::tasks::store::{self as tasks, NewTask};
 
 /// How often a batch is tried that another transaction got in the way of.
@@ -85,7 +83,7 @@ async fn transact<C: Change>(store: &Store, writes: &mut [Write<C>]) -> Result<V
     for (at, verdict) in fresh.into_iter().zip(verdicts) {
         match verdict {
             Ok(applied) => {
-                complete(&mut writes[at], applied);
+                applied.complete(&mut writes[at].message);
                 answers[at] = Answer::Accepted;
                 accepted.push(at);
             }
@@ -117,16 +115,6 @@ fn new_task<C: Change>(write: &Write<C>) -> NewTask<'_> {
         owner: write.owner,
         rollback_user: write.change.rollback_user(),
         rollback_of: None,
-    }
-}
-
-/// Adds to a message what is known only now. A batch that is tried again does this again.
-fn complete<C>(write: &mut Write<C>, applied: Applied) {
-    if let Some(version) = applied.version {
-        write.message.headers.set(headers::VERSION, version);
-    }
-    if let Some(body) = applied.body {
-        write.message.body = body;
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use contracts::headers;
 use messaging::Outgoing;
 use messaging::outbox::Outbox;
 use service::ApiError;
@@ -62,6 +63,18 @@ pub(crate) struct Applied {
     pub(crate) version: Option<i64>,
     /// The body, where it is only known after the change.
     pub(crate) body: Option<Bytes>,
+}
+
+impl Applied {
+    /// Adds to the message what is known only now. A batch that is tried again does this again.
+    pub(crate) fn complete(self, message: &mut Outgoing) {
+        if let Some(version) = self.version {
+            message.headers.set(headers::VERSION, version);
+        }
+        if let Some(body) = self.body {
+            message.body = body;
+        }
+    }
 }
 
 /// Why a change cannot be made.

@@ -128,12 +128,7 @@ impl Rolling {
     fn deletion(&self, applied: crate::lane::Applied) -> Result<Outgoing, sqlx::Error> {
         let mut message = envelope::<UserDeleted>();
         message.headers.set(headers::TASK_ID, message.id.to_string());
-        if let Some(version) = applied.version {
-            message.headers.set(headers::VERSION, version);
-        }
-        if let Some(body) = applied.body {
-            message.body = body;
-        }
+        applied.complete(&mut message);
         if let Some(kept) = &self.message {
             let undone = kept_message(self.id, kept)?;
             message.correlation_id = undone.correlation_id;
