@@ -64,7 +64,7 @@ impl DeadLetter {
         let text = |name| meta.headers.text(name).map(str::to_owned);
         let parked_by_its_consumer = text(header::DEAD_REASON);
         Self {
-            message_id: raw.properties.message_id().as_ref().map(ToString::to_string),
+            message_id: meta.message_id.clone(),
             kind: meta.kind.clone().or(death.routed_as),
             attempts: meta.attempt,
             first_failure: time(header::FIRST_FAILURE),
