@@ -105,6 +105,21 @@ impl Hand {
         }))
     }
 
+    /// The same after some were given back, which the queue may not show at once.
+    pub(super) async fn open_again(
+        broker: &Broker,
+        queue: &str,
+        at_most: u64,
+    ) -> Result<Option<Self>, DeadLetterError> {
+        let end = Instant::now() + BACK_WITHIN;
+        loop {
+            match Self::open(broker, queue, Some(at_most)).await? {
+                None if Instant::now() < end => sleep(STILL).await,
+                opened => return Ok(opened),
+            }
+        }
+    }
+
     /// How many were there at the start.
     pub(super) fn total(&self) -> u64 {
         self.total
@@ -156,6 +171,7 @@ impl Hand {
             self.cancel().await?;
         }
         let started = Instant::now();
+        let mut looked_empty = false;
         loop {
             let consumer = match &mut self.consumer {
                 Some(consumer) => consumer,
@@ -163,9 +179,15 @@ impl Hand {
             };
             match timeout(IDLE, consumer.next()).await {
                 Ok(next) => return Ok(Some(next.ok_or(DeadLetterError::Ended)??)),
-                Err(_) if ready(&self.channel, &self.queue).await? == 0 => return Ok(None),
                 Err(_) if started.elapsed() > GIVES_NONE => return Err(DeadLetterError::TimedOut(GIVES_NONE)),
-                Err(_) => {}
+                Err(_) => {
+                    // A busy queue says that it is empty: only if it says so again it is believed.
+                    let is_empty = ready(&self.channel, &self.queue).await? == 0;
+                    if is_empty && looked_empty {
+                        return Ok(None);
+                    }
+                    looked_empty = is_empty;
+                }
             }
         }
     }

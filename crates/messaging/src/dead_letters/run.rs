@@ -133,7 +133,7 @@ impl<'a, P: FnMut(&Progress) + Send> Run<'a, P> {
     async fn again(&self) -> Result<Option<Hand>, DeadLetterError> {
         match self.progress.total - self.progress.done {
             0 => Ok(None),
-            left => Hand::open(self.broker, self.queue, Some(left)).await,
+            left => Hand::open_again(self.broker, self.queue, left).await,
         }
     }
 
