@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
+use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use url::Url;
 
@@ -54,7 +55,13 @@ impl Api {
                 Into::Bucket { org: org.to_owned(), bucket: bucket.to_owned(), token: token.to_owned() }
             }
         };
-        let client = Client::builder().timeout(LIMIT).connect_timeout(CONNECT_LIMIT).build()?;
+        // A token goes with what is sent: to this server and to no other.
+        let client = Client::builder()
+            .no_proxy()
+            .redirect(Policy::none())
+            .timeout(LIMIT)
+            .connect_timeout(CONNECT_LIMIT)
+            .build()?;
         Ok(Self { client, base, into })
     }
 
