@@ -3,6 +3,7 @@
 mod audit;
 mod broker;
 mod edge;
+mod everywhere;
 mod fuzzing;
 mod journeys;
 mod kills;

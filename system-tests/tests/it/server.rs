@@ -2,6 +2,11 @@
 
 use sqlx::{MySqlPool, PgPool};
 use testkit::{PrivateServer, TestMongo, TestMysql, TestPostgres, TestRabbit, TestRedis};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// How many worlds there are at a time, however many tests run: each is a whole system under load, and on a machine of two cores a
+/// third would have its calls time out.
+static AT_ONCE: Semaphore = Semaphore::const_new(2);
 
 /// A kind of server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +36,13 @@ pub(crate) struct Servers {
     mongodb: Place<TestMongo>,
     redis: Place<TestRedis>,
     rabbitmq: Place<TestRabbit>,
+    _one_of_few: SemaphorePermit<'static>,
 }
 
 impl Servers {
     /// Those named are private, the others shared.
     pub(crate) async fn with(private: &[Kind]) -> Self {
+        let one_of_few = AT_ONCE.acquire().await.expect("it is never closed");
         let (postgres, mysql, mongodb, redis, rabbitmq) = tokio::join!(
             place(private.contains(&Kind::Postgres), testkit::private_postgres(), testkit::postgres()),
             place(private.contains(&Kind::Mysql), testkit::private_mysql(), testkit::mysql()),
@@ -43,7 +50,7 @@ impl Servers {
             place(private.contains(&Kind::Redis), testkit::private_redis(), testkit::redis()),
             place(private.contains(&Kind::Rabbitmq), testkit::private_rabbitmq(), testkit::rabbitmq()),
         );
-        Self { private: private.to_vec(), postgres, mysql, mongodb, redis, rabbitmq }
+        Self { private: private.to_vec(), postgres, mysql, mongodb, redis, rabbitmq, _one_of_few: one_of_few }
     }
 
     /// The URL of one of them.

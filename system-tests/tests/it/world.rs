@@ -153,6 +153,17 @@ impl Servers {
             .env("MONGODB_DATABASE", self.mongodb().await.name())
             .env("REDIS_URL", self.url(Kind::Redis))
     }
+
+    /// Waits until these queues hold nothing, nor what waits to be tried again, nor these dead letters.
+    pub(crate) async fn queues_are_empty(&self, work: &[&str], dead: impl Iterator<Item = String>) {
+        let rabbit = self.rabbit();
+        let work = work.iter().copied().chain(RETRY_LADDER.iter().map(|step| step.name)).map(ToOwned::to_owned);
+        join_all(work.chain(dead).map(async |queue| {
+            let empty = async || (rabbit.queue_depth(&queue).await == 0).then_some(());
+            eventually(&format!("the queue {queue} is empty"), empty).await;
+        }))
+        .await;
+    }
 }
 
 impl World {
@@ -188,15 +199,8 @@ impl World {
             quiet.then_some(())
         })
         .await;
-        let rabbit = self.servers.rabbit();
         let topology = contracts::topology();
-        let work = CONSUMED.iter().map(|queue| (*queue).to_owned());
         let dead = topology.queues.iter().map(|queue| queue.dead_letter_name());
-        let queues = work.chain(dead).chain(RETRY_LADDER.iter().map(|step| step.name.to_owned()));
-        join_all(queues.map(async |queue| {
-            let empty = async || (rabbit.queue_depth(&queue).await == 0).then_some(());
-            eventually(&format!("the queue {queue} is empty"), empty).await;
-        }))
-        .await;
+        self.servers.queues_are_empty(&CONSUMED, dead).await;
     }
 }

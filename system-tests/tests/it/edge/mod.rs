@@ -41,10 +41,7 @@ impl Edge {
     /// Starts it as for production, with these settings for all programs; waits until the gateways know everybody.
     async fn start(settings: &[(&str, &str)]) -> Self {
         let (servers, registrys_redis) = tokio::join!(Servers::with(&[]), testkit::redis());
-        let set = |process: Process| {
-            let settings = SECRETS.iter().chain(settings);
-            settings.fold(process, |process, (name, value)| process.env(name, value))
-        };
+        let set = |process: Process| process.set(&SECRETS).set(settings);
         let registry = set(Process::new("registry").env("REDIS_URL", registrys_redis.url()));
         let registry_url = registry.base().to_owned();
         let known = |process: Process| set(process.env("REGISTRY_URL", &registry_url));

@@ -4,11 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::topology::queue;
-use futures_util::future::join_all;
-use messaging::RETRY_LADDER;
 use serde_json::Value;
 use system_tests::{Ask, Site};
-use testkit::eventually;
 use uuid::Uuid;
 
 use super::Shop;
@@ -40,15 +37,8 @@ struct Told {
 impl Shop {
     /// Waits until the queues hold nothing, nor any of the dead letters.
     pub(super) async fn queues_are_empty(&self) {
-        let rabbit = self.servers.rabbit();
         let topology = contracts::topology().queues.into_iter().filter(|queue| QUEUES.contains(&queue.name.as_str()));
-        let dead: Vec<String> = topology.map(|queue| queue.dead_letter_name()).collect();
-        let work = QUEUES.into_iter().chain(RETRY_LADDER.iter().map(|step| step.name)).map(ToOwned::to_owned);
-        join_all(work.chain(dead).map(async |queue| {
-            let empty = async || (rabbit.queue_depth(&queue).await == 0).then_some(());
-            eventually(&format!("the queue {queue} is empty"), empty).await;
-        }))
-        .await;
+        self.servers.queues_are_empty(&QUEUES, topology.map(|queue| queue.dead_letter_name())).await;
     }
 
     async fn told(&self, admin: &str) -> Told {
