@@ -168,6 +168,8 @@ run_tests() {
   if [ "$ready" = 0 ]; then
     while IFS='=' read -r name value; do export "$name=$value"; done < <(test_variables)
     say "ready"
+    # Tests wait for servers and for time most of the while; those that load the machine see to it themselves.
+    export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) * 2))}
     cargo_tests tests "$STATE/test.log" "${arguments[@]}" --locked --no-fail-fast "$@"
     if [ $# = 0 ]; then fuzz_apis; else skipped "api fuzzing" "only some tests were asked for"; fi
   else
