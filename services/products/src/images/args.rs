@@ -52,9 +52,9 @@ impl S3Args {
         let url = self.s3_url.as_deref().map(str::trim).filter(|url| !url.is_empty());
         let Some(url) = url else { return Ok(None) };
         // What is wrong with it may show a password.
-        let url = Url::parse(url).ok().filter(|url| {
-            matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty()
-        });
+        let url = Url::parse(url)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty());
         let url = url.context(
             "S3_URL must be an http:// or https:// address without a user: the keys are S3_ACCESS_KEY and S3_SECRET_KEY",
         )?;
