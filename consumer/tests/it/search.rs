@@ -115,7 +115,7 @@ async fn outage(silent: bool) {
     })
     .await;
     assert_eq!(site.get("/ready").await.status(), 200, "the broker has the consumer all the same");
-    let (status, problem) = site.json(&Site::search_path("users", "ada", "")).await;
+    let (status, problem) = site.searched(&Site::search_path("users", "ada", "")).await;
     assert_eq!((status, problem["status"].as_u64()), (503, Some(503)), "{problem}");
 
     proxy.restore().await;
@@ -174,7 +174,7 @@ async fn without_a_search_its_step_is_skipped_and_its_routes_say_that_there_is_n
     let reports = site.reports(1).await;
     assert_eq!((&reports[0]["state"], &reports[0]["error"]), (&json!("skipped"), &json!("no search is configured")));
     site.holds("product_search", 0).await;
-    let (status, problem) = site.json(&Site::search_path("products", "teapot", "")).await;
+    let (status, problem) = site.searched(&Site::search_path("products", "teapot", "")).await;
     assert_eq!((status, &problem["detail"]), (503, &json!("no search is configured here")));
     assert_eq!(site.post("/admin/reindex/users").await.status(), 503);
     assert_eq!(site.get("/health").await.status(), 200);
@@ -198,6 +198,13 @@ async fn users_are_searched_by_admins_only_and_products_by_everybody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn in_development_users_are_not_for_everybody_either() {
+    let (servers, _search) = servers().await;
+    let site = servers.start(&["user_search"]).await;
+    assert_eq!(site.get(&Site::search_path("users", "ada", "")).await.status(), 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn consumers_that_start_at_the_same_moment_share_one_index_of_a_kind() {
     let (servers, search) = servers().await;
     let connecting = (0..4).map(|_| servers.stores());
@@ -213,7 +220,7 @@ async fn an_index_that_somebody_deletes_is_made_anew_and_not_by_guessing() {
     let site = servers.start(&["user_search"]).await;
     let index = format!("/{}-1", search.index("users"));
     ask(search.url(), Method::DELETE, &index, None).await;
-    let problem = site.json(&Site::search_path("users", "ada", "")).await;
+    let problem = site.searched(&Site::search_path("users", "ada", "")).await;
     assert_eq!(problem.0, 503, "{problem:?}");
     site.publish([user_created("Ada", "ada@example.org")]).await;
     site.reports(1).await;

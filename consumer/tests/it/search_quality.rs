@@ -242,7 +242,7 @@ async fn nothing_that_is_typed_is_syntax() {
         &family,
     ] {
         let path = Site::search_path("users", &q.chars().take(200).collect::<String>(), "");
-        let (status, found) = site.json(&path).await;
+        let (status, found) = site.searched(&path).await;
         assert_eq!(status, 200, "{q:?}: {found}");
         assert!(found["total"].as_u64().is_some_and(|total| total < 16), "{q:?} is syntax: {found}");
     }
@@ -256,7 +256,7 @@ async fn nothing_that_is_typed_is_syntax() {
         (&"a".repeat(201), "too long"),
         (&"é".repeat(201), "too long"),
     ] {
-        let (status, problem) = site.json(&Site::search_path("users", q, "")).await;
+        let (status, problem) = site.searched(&Site::search_path("users", q, "")).await;
         assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!("q")), "{what}: {problem}");
     }
     for (wrong, field) in [
@@ -269,12 +269,12 @@ async fn nothing_that_is_typed_is_syntax() {
         ("/search?q=a&kind=users&after=[1,2]", "after"),
         ("/search?q=a&kind=users&after=7fc0000000000000000000000000000000000000", "after"),
     ] {
-        let (status, problem) = site.json(wrong).await;
+        let (status, problem) = site.searched(wrong).await;
         let names = problem["errors"][0].to_string();
         assert!(status == 422 && names.contains(field), "{wrong}: {status} {problem}");
     }
     // A byte that is no UTF-8.
-    assert!(site.get("/search?q=%ff&kind=users").await.status().as_u16() < 500);
+    assert!(site.searched("/search?q=%ff&kind=users").await.0 < 500);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -294,7 +294,7 @@ async fn one_goes_through_all_pages_and_sees_each_thing_once_though_others_write
     let mut seen: Vec<(f64, Uuid)> = Vec::new();
     let (mut after, mut version) = (String::new(), 2);
     loop {
-        let (status, page) = site.json(&Site::search_path("products", "teapot", &format!("&limit=7{after}"))).await;
+        let (status, page) = site.searched(&Site::search_path("products", "teapot", &format!("&limit=7{after}"))).await;
         assert_eq!(status, 200, "{page}");
         assert_eq!(page["total"], PRODUCTS);
         let hits = page["hits"].as_array().unwrap();

@@ -6,9 +6,11 @@ use contracts::users::{UserCreated, UserState};
 use messaging::Outgoing;
 use reqwest::{Client, Method, Url};
 use serde_json::{Value, json};
+use service::auth::Role;
 use testkit::{TestSearch, eventually};
 use uuid::Uuid;
 
+use super::identity;
 use super::support::{Servers, Site, user, versioned};
 
 /// The servers, with a search.
@@ -53,9 +55,16 @@ impl Site {
         format!("/search?kind={kind}&{query}{more}")
     }
 
+    /// What an admin is answered, who may search all.
+    pub(crate) async fn searched(&self, path: &str) -> (u16, Value) {
+        let admin = identity::token(self, Uuid::now_v7(), Uuid::now_v7(), &[Role::Admin]);
+        let answer = self.request(Method::GET, path).bearer_auth(admin).send().await.expect("the consumer answers");
+        (answer.status().as_u16(), answer.json().await.expect("every answer is JSON"))
+    }
+
     /// What is found on the first page.
     pub(crate) async fn search(&self, kind: &str, q: &str) -> Value {
-        let (status, found) = self.json(&Self::search_path(kind, q, "&limit=100")).await;
+        let (status, found) = self.searched(&Self::search_path(kind, q, "&limit=100")).await;
         assert_eq!(status, 200, "{q:?}: {found}");
         found
     }
