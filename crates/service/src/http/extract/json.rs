@@ -5,9 +5,8 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::error::Category;
 
-use super::{body, field_error, media_type};
+use super::{FieldError, body, field_error, media_type};
 use crate::http::error::ApiError;
 
 /// A JSON body, as an extractor and as a response.
@@ -41,21 +40,29 @@ pub(super) fn is_json(kind: &str) -> bool {
 }
 
 pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(body).map_err(|error| match error.classify() {
-        // Only now, since following the path costs time.
-        Category::Data => ApiError::unprocessable([locate::<T>(body, &error)]),
-        // serde_json stops at 128 levels, long before the stack ends.
-        Category::Syntax | Category::Eof | Category::Io => {
-            ApiError::bad_request(format!("the body is not valid JSON: {error}"))
+    match serde_json::from_slice(body) {
+        // serde takes a list for the fields of an object, in the order in which they happen to stand in our code.
+        Ok(_) if body.trim_ascii_start().starts_with(b"[") => {
+            Err(ApiError::unprocessable([FieldError::new("body", "must be an object, and not a list")]))
         }
-    })
+        Ok(parsed) => Ok(parsed),
+        // Only now, since following the path costs time.
+        Err(error) if error.is_data() || is_valid(body) => Err(ApiError::unprocessable([locate::<T>(body, &error)])),
+        // serde_json stops at 128 levels, long before the stack ends.
+        Err(error) => Err(ApiError::bad_request(format!("the body is not valid JSON: {error}"))),
+    }
 }
 
-fn locate<T: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> super::FieldError {
+/// A `null` where there must be one of several words is a wrong shape, but serde_json says wrong syntax.
+fn is_valid(body: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Value>(body).is_ok()
+}
+
+fn locate<T: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> FieldError {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
         Err(error) => field_error(&error),
-        Ok(_) => super::FieldError::new("body", error.to_string()),
+        Ok(_) => FieldError::new("body", error.to_string()),
     }
 }
 
@@ -70,6 +77,16 @@ mod tests {
     struct Order {
         #[expect(dead_code, reason = "only its absence matters")]
         lines: Vec<Line>,
+        #[expect(dead_code, reason = "only its shape matters")]
+        #[serde(default)]
+        unit: Unit,
+    }
+
+    #[derive(Debug, Default, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Unit {
+        #[default]
+        Piece,
     }
 
     #[derive(Debug, Deserialize)]
@@ -92,6 +109,8 @@ mod tests {
         assert_eq!(wrong_field("{}").0, "lines");
         assert_eq!(wrong_field(r#"{"lines":[],"liens":[]}"#).0, "liens");
         assert_eq!(wrong_field("7").0, "body");
+        assert_eq!(wrong_field(" [[]]"), ("body".into(), "must be an object, and not a list".into()));
+        assert_eq!(wrong_field(r#"{"lines":[],"unit":null}"#).0, "unit");
     }
 
     #[test]
