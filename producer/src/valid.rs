@@ -53,6 +53,15 @@ pub(crate) fn password(value: &SecretString) -> Result {
     }
 }
 
+/// A password that somebody says is theirs: one that is too short for a new one is as wrong as any other that is not theirs.
+pub(crate) fn any_password(value: &SecretString) -> Result {
+    if (1..=128).contains(&value.expose_secret().chars().count()) {
+        Ok(())
+    } else {
+        Err(Error::new("must have 1 to 128 characters"))
+    }
+}
+
 /// A token: not longer than any of ours.
 pub(crate) fn token(value: &SecretString) -> Result {
     if (1..=128).contains(&value.expose_secret().len()) { Ok(()) } else { Err(Error::new("is not a refresh token")) }

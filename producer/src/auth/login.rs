@@ -23,7 +23,7 @@ pub(super) struct LoginBody {
     #[schema(required = true, nullable = false, example = "ada@example.org")]
     email: Option<String>,
     /// The user's password; at most 128 characters.
-    #[garde(custom(required(valid::password)))]
+    #[garde(custom(required(valid::any_password)))]
     #[schema(required = true, nullable = false, value_type = String, example = "correct horse battery")]
     password: Option<SecretString>,
 }
