@@ -12,6 +12,10 @@ pub(crate) struct PlaceArgs {
     #[arg(long, env = "WARREN_URL", default_value = "http://127.0.0.1:3000")]
     pub(crate) url: BaseUrl,
 
+    /// The gateway as people reach it, for the commands that are shown to them; without it, as above.
+    #[arg(long, env = "WARREN_PUBLIC_URL")]
+    public_url: Option<BaseUrl>,
+
     /// The registry, which knows where services are: its replicas, with commas between them.
     #[arg(long, env = "REGISTRY_URL", default_value = "http://127.0.0.1:8761")]
     pub(crate) registry_url: List<BaseUrl>,
@@ -19,6 +23,13 @@ pub(crate) struct PlaceArgs {
     /// Where services are that the registry is not asked for: `owners=http://127.0.0.1:30000`, with commas between them.
     #[arg(long, env = "SERVICE_URLS", default_value = "")]
     pub(crate) service_urls: List<ServiceUrl>,
+}
+
+impl PlaceArgs {
+    /// The gateway as people reach it.
+    pub(crate) fn public_url(&self) -> &BaseUrl {
+        self.public_url.as_ref().unwrap_or(&self.url)
+    }
 }
 
 /// Where Warren is, and who asks.

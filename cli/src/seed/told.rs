@@ -1,11 +1,12 @@
 //! What there is now, and what to try next.
 
 use super::Shop;
-use crate::args::{AccessArgs, PlaceArgs};
+use crate::args::AccessArgs;
 use crate::out;
 
 pub(super) fn tell(shop: &Shop, args: &AccessArgs) {
-    let AccessArgs { places: PlaceArgs { url, .. }, email, .. } = args;
+    let AccessArgs { places, email, .. } = args;
+    let url = places.public_url();
     let (owners, products) = (count(shop.owners.len(), "owner"), count(shop.products.len(), "product"));
     out::line(&format!("The shop has {owners} and {products}."));
     let Some(product) = shop.products.first() else { return };
