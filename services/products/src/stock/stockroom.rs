@@ -10,7 +10,7 @@ use super::items::Items;
 use super::lanes::Lanes;
 use super::reservation::{Reservation, Short, State, Step, Wish};
 use super::store::Store;
-use super::take::Taken;
+use super::take::Outcome;
 
 /// When a reservation is looked after by somebody else, if who is at it is not heard of again: longer than any call takes.
 pub const LOOK_AFTER: Duration = Duration::from_secs(12);
@@ -147,12 +147,12 @@ impl<S: Store> Stockroom<S> {
                 Step::Refuse => return Ok(Ended::Refused(present)),
                 Step::Become(state) => Some(turned(state)),
                 Step::Take => match self.take(&present).await? {
-                    Taken::All => Some(turned(State::Reserved)),
-                    Taken::Short(short, held) => {
+                    Outcome::Done => Some(turned(State::Reserved)),
+                    Outcome::Short(short, held) => {
                         let now = self.store.now();
                         Some(present.came_short(short, held, now, now + self.look_after))
                     }
-                    Taken::Overtaken | Taken::Busy => None,
+                    Outcome::Overtaken | Outcome::Busy => None,
                 },
                 Step::Sell => {
                     self.sell(&present).await?;

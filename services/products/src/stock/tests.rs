@@ -1,6 +1,7 @@
 //! Reservations under every order of steps: several processes at once, each of which may fall asleep or be killed between any two
 //! of its steps, on a store in memory whose calls are the steps.
 
+mod crowd;
 mod world;
 
 use std::pin::Pin;
@@ -156,7 +157,7 @@ fn works() -> impl Strategy<Value = Vec<Work>> {
         1 => (0..PRODUCTS).prop_map(Work::Delete),
         1 => ((0..PRODUCTS), -2_i64..3).prop_map(|(product, by)| Work::Change(product, by)),
     ];
-    prop::collection::vec(work, 1..9)
+    prop::collection::vec(work, 1..14)
 }
 
 fn moves() -> impl Strategy<Value = Vec<Move>> {

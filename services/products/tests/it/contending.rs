@@ -73,6 +73,29 @@ async fn two_hundred_buyers_of_fifty_get_exactly_fifty() {
     shop.check().await;
 }
 
+/// As when payments come back after many orders have waited for them.
+#[tokio::test]
+async fn two_hundred_who_have_paid_or_give_up_at_once_change_their_product_a_few_times_and_not_two_hundred() {
+    let shop = Shop::with(&[200]).await;
+    let (calls, teapot) = (shop.replicas[0].calls(), uuid(&shop.products[0]));
+    let orders: Vec<_> = (0..200).map(|_| Uuid::now_v7()).collect();
+    let items = [(teapot, 1)];
+    let reserved = join_all(orders.iter().map(|order| calls.reserve(*order, &items))).await;
+    assert!(reserved.iter().all(|outcome| is_reserved(outcome.as_ref().expect("an answer"))), "{reserved:?}");
+
+    let before = stored(&shop.world.mongo).await[0].version;
+    let ended = orders.iter().enumerate().map(async |(index, order)| match index % 4 {
+        0 => calls.release(*order).await,
+        _ => calls.commit(*order).await,
+    });
+    let ended = join_all(ended).await;
+    assert!(ended.iter().all(Result::is_ok), "{ended:?}");
+    assert_eq!(shop.replicas[0].stock(&shop.products[0]).await, (50, 0, 150));
+    let changes = stored(&shop.world.mongo).await[0].version - before;
+    assert!(changes < 100, "{changes} changes");
+    shop.check().await;
+}
+
 #[tokio::test]
 async fn orders_of_several_products_get_all_or_none_and_never_wait_for_each_other_in_a_circle() {
     let shop = Shop::with(&[12, 12, 12]).await;
