@@ -1,7 +1,9 @@
 //! What the saga asks of products, and what its answers mean to an order.
 
+use std::error::Error;
 use std::time::Duration;
 
+use client::CallError;
 use client::grpc::GrpcServices;
 use proto::v1::product_service_client::ProductServiceClient;
 use proto::v1::reserve_stock_response::Outcome;
@@ -82,9 +84,36 @@ fn refused(call: Call, order: &Order, status: &Status) -> Option<Input> {
             tracing::error!(%order_id, %status, "the stock of an order that was given up is sold; this needs a person");
             None
         }
+        // What has made it so was logged, once for all orders.
+        _ if was_not_asked(status) => {
+            tracing::debug!(%order_id, ?call, %status, "products is not asked now, but will be");
+            None
+        }
         _ => {
             tracing::warn!(%order_id, ?call, %status, "products was asked in vain, and will be asked again");
             None
         }
+    }
+}
+
+/// Whether products was left alone because it has not answered lately.
+fn was_not_asked(status: &Status) -> bool {
+    let error = status.source().and_then(|error| error.downcast_ref());
+    matches!(error, Some(CallError::AllOpen { .. }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_left_alone_was_not_asked_and_who_fails_was() {
+        let service = || "products".to_owned();
+        let left_alone = CallError::AllOpen { service: service(), retry_after: Duration::from_secs(1) };
+        assert!(was_not_asked(&left_alone.into()));
+        for asked in [CallError::Unreachable { service: service() }, CallError::TimedOut { service: service() }] {
+            assert!(!was_not_asked(&asked.into()));
+        }
+        assert!(!was_not_asked(&Status::unavailable("too many others are at it")));
     }
 }

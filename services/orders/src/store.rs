@@ -54,7 +54,12 @@ impl Orders {
     /// sent before.
     pub(crate) async fn place(&self, order: &Order, claim: Option<Claim>, answer: OrderState) -> ApiResult<OrderState> {
         let placed = Change { to: order.clone(), messages: Vec::new() };
-        self.documents.create(placed, claim, answer).await
+        let answer = self.documents.create(placed, claim, answer).await?;
+        if answer.order_id == order.id {
+            let Order { id: order_id, user_id, version, .. } = order;
+            tracing::info!(%order_id, %user_id, version, "an order is placed");
+        }
+        Ok(answer)
     }
 
     /// Changes an order by what is decided on its state: on this one, or if others came before, on what they made of it. Returns
@@ -67,6 +72,9 @@ impl Orders {
         for _ in 0..TRIES {
             let Some(Change { to, messages }) = decide(&present)? else { return Ok(present) };
             if self.documents.replace(&present, &to, messages).await? {
+                if to.status != present.status {
+                    log_end(&to);
+                }
                 self.watch.changed(&to);
                 return Ok(to);
             }
@@ -142,6 +150,17 @@ impl Orders {
         let mut found = found.await.map_err(failed)?;
         let next = limit.cut(&mut found).map(|order| order.id);
         Ok((found, next))
+    }
+}
+
+fn log_end(order: &Order) {
+    let Order { id: order_id, user_id, version, .. } = order;
+    match order.status {
+        OrderStatus::Pending => {}
+        OrderStatus::Confirmed => tracing::info!(%order_id, %user_id, version, "an order is confirmed"),
+        OrderStatus::Cancelled => {
+            tracing::info!(%order_id, %user_id, version, reason = order.saga.reason, "an order is cancelled");
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use service::{ApiError, ApiResult};
 use tokio::time::timeout;
 
 use crate::payment::Payment;
-use crate::provider::{Charge, Charged, PaymentProvider, ProviderError};
+use crate::provider::{Charge, Charged, PaymentProvider, ProviderError, Refunded};
 
 /// A fault of our own is not the provider's: after so many tries, about half an hour, somebody must look at it.
 const TRIES_OF_OUR_OWN: u32 = 20;
@@ -86,7 +86,7 @@ impl<P: PaymentProvider> TakeCommands<P> {
             return self.announce(refunded.clone(), meta).await;
         }
         let charge = known.as_ref().map_or(Charge { order_id, user_id, amount }, Payment::charge);
-        self.patiently(self.provider.refund(&charge)).await.map_err(Failure::retry)?;
+        let refunded = self.patiently(self.provider.refund(&charge)).await.map_err(Failure::retry)?;
         if known.is_none() && self.create(Change::to(Payment::refunded(&charge, reason)), meta).await? {
             return Ok(());
         }
@@ -97,7 +97,13 @@ impl<P: PaymentProvider> TakeCommands<P> {
             Ok(next.map(|payment| caused_by(meta, Change::to(payment))))
         });
         let payment = giving_back.await.map_err(|error| failure(error, meta))?;
-        tracing::info!(%order_id, status = ?payment.state().status, reason, "given back, if anything was charged");
+        let status = payment.state().status;
+        match refunded {
+            Refunded::GivenBack => tracing::info!(%order_id, ?status, reason, "what was charged is given back"),
+            Refunded::NothingCharged => {
+                tracing::info!(%order_id, ?status, reason, "nothing was charged, and nothing will be")
+            }
+        }
         if is_given_back { Ok(()) } else { self.announce(payment, meta).await }
     }
 

@@ -124,25 +124,30 @@ impl FollowOwners {
         let Some(heard) = self.newest(event.owner_id()).await? else { return Ok(()) };
         let older =
             doc! { "seller.id": heard.owner_id.to_string(), "seller.version": { "$lt": Bson::Int64(heard.version) } };
-        let mut after = None;
+        let (mut after, mut deleted) = (None, 0);
         loop {
             let (products, next) = self.products.page(older.clone(), after, Limit::of(Some(PAGE))?).await?;
             for product in products {
-                self.apply(&heard, product.id).await?;
+                deleted += usize::from(self.apply(&heard, product.id).await?);
             }
             if next.is_none() {
-                return Ok(());
+                break;
             }
             after = next;
         }
+        if deleted > 0 {
+            tracing::info!(owner_id = %heard.owner_id, products = deleted, "the products of a deleted owner are deleted");
+        }
+        Ok(())
     }
 
-    async fn apply(&self, heard: &Heard, product_id: Uuid) -> ApiResult<()> {
+    /// Whether this has deleted the product.
+    async fn apply(&self, heard: &Heard, product_id: Uuid) -> ApiResult<bool> {
         let applying = self.products.change(product_id, |present| Ok(heard.apply(present).map(Change::to)));
         match applying.await {
             // It was deleted just now.
-            Err(error) if error.status() == 404 => Ok(()),
-            applied => applied.map(drop),
+            Err(error) if error.status() == 404 => Ok(false),
+            applied => Ok(!applied?.is_there()),
         }
     }
 }

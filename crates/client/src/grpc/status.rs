@@ -1,5 +1,7 @@
 //! What a call that nobody answered is for who made it.
 
+use std::sync::Arc;
+
 use tonic::{Code, Status};
 
 use crate::CallError;
@@ -14,6 +16,8 @@ impl From<CallError> for Status {
             | CallError::Unreachable { .. }
             | CallError::Broken { .. } => Code::Unavailable,
         };
-        Self::new(code, error.to_string())
+        let mut status = Self::new(code, error.to_string());
+        status.set_source(Arc::new(error));
+        status
     }
 }
