@@ -55,6 +55,6 @@ pub(super) async fn login(State(app): State<App>, Json(body): Json<LoginBody>) -
     let session =
         sessions::begin(pool, account.user_id, &hash, app.auth.refresh_ttl).await.map_err(database::failed)?;
     let session = session.ok_or_else(wrong)?;
-    tracing::info!(user = %account.user_id, session = %session.id, "a user has logged in");
+    tracing::info!(user_id = %account.user_id, session = %session.id, "a user has logged in");
     tokens(&app, session, account, &token).await
 }

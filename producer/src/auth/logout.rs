@@ -41,8 +41,9 @@ pub(super) struct LogoutBody {
 ))]
 pub(super) async fn logout(State(app): State<App>, request: Request) -> ApiResult<StatusCode> {
     let Some(session_id) = session(&app, request).await? else { return Ok(StatusCode::NO_CONTENT) };
-    sessions::end(&app.auth.pool, session_id).await.map_err(database::failed)?;
-    tracing::info!(session = %session_id, "a user has logged out");
+    if let Some(user_id) = sessions::end(&app.auth.pool, session_id).await.map_err(database::failed)? {
+        tracing::info!(%user_id, session = %session_id, "a user has logged out");
+    }
     app.auth.telling.ended(session_id).await.map_err(|error| {
         let detail = "the session has ended, but other services may not know yet; send it again";
         ApiError::unavailable(detail, Duration::from_secs(1)).because(error)

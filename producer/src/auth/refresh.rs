@@ -45,8 +45,8 @@ pub(super) async fn refresh(State(app): State<App>, Json(body): Json<RefreshBody
     match sessions::renew(&app.auth.pool, &used, &next, app.auth.refresh_ttl).await.map_err(database::failed)? {
         Used::Renewed(session, account) => tokens(&app, session, account, &token).await,
         Used::Worthless => Err(unknown("the refresh token is not valid, or no longer")),
-        Used::Again => {
-            tracing::warn!("a refresh token was used again; its session has ended");
+        Used::Again { session_id, user_id } => {
+            tracing::warn!(%user_id, session = %session_id, "a refresh token was used again; its session has ended");
             metrics::counter!("auth_refresh_reused_total").increment(1);
             app.auth.wake();
             Err(unknown("the refresh token is not valid, or no longer"))

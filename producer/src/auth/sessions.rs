@@ -24,7 +24,7 @@ pub(super) enum Used {
     /// Its session goes on, with another one.
     Renewed(Session, Account),
     /// It was used before, so the session has ended now.
-    Again,
+    Again { session_id: Uuid, user_id: Uuid },
     /// It is none, has expired, or its session has ended.
     Worthless,
 }
@@ -60,8 +60,8 @@ pub(super) async fn begin(
 pub(super) async fn renew(pool: &PgPool, hash: &[u8], next: &[u8], lives: Duration) -> Result<Used, sqlx::Error> {
     let mut transaction = pool.begin().await?;
     let Some(token) = sqlx::query!(
-        r#"SELECT session_id, used_at IS NOT NULL AS "used!", expires_at < now() AS "expired!"
-           FROM refresh_tokens WHERE hash = $1 FOR UPDATE"#,
+        r#"SELECT t.session_id, s.user_id, t.used_at IS NOT NULL AS "used!", t.expires_at < now() AS "expired!"
+           FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id WHERE t.hash = $1 FOR UPDATE OF t"#,
         hash,
     )
     .fetch_optional(&mut *transaction)
@@ -72,7 +72,7 @@ pub(super) async fn renew(pool: &PgPool, hash: &[u8], next: &[u8], lives: Durati
     if token.used {
         transaction.rollback().await?;
         end(pool, token.session_id).await?;
-        return Ok(Used::Again);
+        return Ok(Used::Again { session_id: token.session_id, user_id: token.user_id });
     }
     if token.expired {
         return Ok(Used::Worthless);
@@ -118,12 +118,14 @@ pub(super) async fn of_token(pool: &PgPool, hash: &[u8]) -> Result<Option<Uuid>,
     sqlx::query_scalar!("SELECT session_id FROM refresh_tokens WHERE hash = $1", hash).fetch_optional(pool).await
 }
 
-/// Ends a session, if it has not ended.
-pub(super) async fn end(pool: &PgPool, session_id: Uuid) -> Result<(), sqlx::Error> {
-    sqlx::query!("UPDATE sessions SET ended_at = now() WHERE id = $1 AND ended_at IS NULL", session_id)
-        .execute(pool)
-        .await
-        .map(drop)
+/// Ends a session; its user, unless it has ended before.
+pub(super) async fn end(pool: &PgPool, session_id: Uuid) -> Result<Option<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "UPDATE sessions SET ended_at = now() WHERE id = $1 AND ended_at IS NULL RETURNING user_id",
+        session_id,
+    )
+    .fetch_optional(pool)
+    .await
 }
 
 /// The user of a session that goes on, and when it began.

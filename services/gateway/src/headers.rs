@@ -53,6 +53,10 @@ pub(crate) fn request(headers: &mut HeaderMap, uri: &Uri, peer: &Peer, identity:
 /// Makes a service's headers those of an answer to the client.
 pub(crate) fn response(headers: &mut HeaderMap) {
     without_hop_by_hop(headers);
+    // Said to services only.
+    for name in [USER_ID, USER_ROLES] {
+        headers.remove(name);
+    }
 }
 
 /// Takes out what is meant for the next neighbour only, and what `Connection` adds to that.
@@ -178,6 +182,13 @@ mod tests {
         assert!(!headers.contains_key("connection"));
         let nobody = Identity { roles: [].into_iter().collect(), ..identity };
         assert_eq!(roles(&nobody), "[]");
+    }
+
+    #[test]
+    fn what_services_are_told_of_a_user_is_not_told_to_clients() {
+        let mut answered = headers(&[("x-user-id", "1"), ("x-user-roles", "[]"), ("etag", "\"1\"")]);
+        response(&mut answered);
+        assert_eq!(answered, headers(&[("etag", "\"1\"")]));
     }
 
     #[test]

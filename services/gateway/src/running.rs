@@ -26,14 +26,15 @@ const HANDLER_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 /// # Errors
 /// If the address is taken, or a setting cannot be used.
 pub async fn start(config: Config, stop: CancellationToken) -> anyhow::Result<Running> {
-    let listener = service::listen(config.http.listen).await?;
-    let address = listener.local_addr()?;
     let redis = connect::redis_if_there("REDIS_URL", &config.redis_url, pool())?;
     let verifier = Verifier::new(&config.auth, Some(redis.clone()))?;
     // The registry does not know itself, and is asked how it is as all others are.
     let service_urls = config.calls.service_urls.clone().with("registry", &config.registry.registry_url);
     let calls = CallArgs { service_urls, ..config.calls.clone() };
     let services = Services::start(&config.registry, &calls, NAME, &stop)?;
+    // Only now: who cannot use its settings is not to seem to be there.
+    let listener = service::listen(config.http.listen).await?;
+    let address = listener.local_addr()?;
     let registration = Registration::start(&config.registry, NAME, env!("CARGO_PKG_VERSION"), address, || true)?;
     // Who looks for gateways is to hear that this one leaves before it takes no more connections.
     let leaving = registration.leave_before(stop.clone());
@@ -70,7 +71,6 @@ async fn serve(
         decompress: false,
         handler_timeout: HANDLER_TIMEOUT,
         finish_abandoned: false,
-        error_and_message: true,
         ..HttpSettings::default()
     };
     let router = service::http::app_with(router, health, openapi, settings);

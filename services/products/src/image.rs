@@ -37,7 +37,6 @@ pub(crate) const SETTINGS: HttpSettings = HttpSettings {
     handler_timeout: Duration::from_secs(150),
     finish_abandoned: true,
     max_abandoned: 1_000,
-    error_and_message: false,
 };
 
 pub(crate) fn guarded_router() -> OpenApiRouter<App> {

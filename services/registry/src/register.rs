@@ -1,9 +1,14 @@
 //! Instances that come, stay and leave.
 
-use axum::extract::State;
+use std::net::SocketAddr;
+
+use axum::Extension;
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use contracts::registry::{Instance, InstanceRef, Register};
-use service::http::{Json, Problem};
+use service::http::{Json, Problem, Routine};
 use service::{ApiError, ApiResult};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -13,7 +18,24 @@ use crate::token::Authorized;
 use crate::{App, valid};
 
 pub(crate) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(register)).routes(routes!(heartbeat)).routes(routes!(deregister))
+    let registering = OpenApiRouter::new().routes(routes!(register)).layer(from_fn(log_refusal));
+    registering.merge(OpenApiRouter::new().routes(routes!(heartbeat)).routes(routes!(deregister)))
+}
+
+/// Says who was refused and why: it runs and is not found. Of fields only the names, as a value may be a secret.
+async fn log_refusal(request: Request, next: Next) -> Response {
+    let client = request.extensions().get().map(|ConnectInfo(client): &ConnectInfo<SocketAddr>| *client);
+    let response = next.run(request).await;
+    let status = response.status();
+    if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::UNPROCESSABLE_ENTITY)
+        && let Some(problem) = response.extensions().get::<Problem>()
+    {
+        let fields: Vec<&str> = problem.errors.iter().map(|error| error.field.as_str()).collect();
+        let (client, fields) = (client.map(|client| client.ip().to_string()), fields.join(","));
+        let (status, reason) = (status.as_u16(), problem.detail.as_deref());
+        tracing::warn!(client, status, reason, fields, "an instance was refused");
+    }
+    response
 }
 
 /// An instance is there. The same id again takes the place of the one before.
@@ -62,10 +84,11 @@ async fn heartbeat(
     State(app): State<App>,
     _: Authorized,
     Json(InstanceRef { service, instance_id }): Json<InstanceRef>,
-) -> ApiResult<StatusCode> {
+) -> ApiResult<(StatusCode, Extension<Routine>)> {
     valid::reference(&service, &instance_id)?;
     if app.store.heartbeat(&service, &instance_id).await? {
-        Ok(StatusCode::NO_CONTENT)
+        // Most of what is asked here.
+        Ok((StatusCode::NO_CONTENT, Extension(Routine)))
     } else {
         Err(ApiError::not_found("this instance is not known: register again"))
     }

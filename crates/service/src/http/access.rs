@@ -48,6 +48,11 @@ impl Access {
     }
 }
 
+/// Put among an answer's extensions, says that it is one of very many that are alike, whose lines only hide the others: its
+/// own is logged for debugging alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Routine;
+
 impl<S: Sync> FromRequestParts<S> for Access {
     type Rejection = Infallible;
 

@@ -30,8 +30,9 @@ pub(super) fn limit(mut request: Request, settings: &HttpSettings) -> Request {
         request.headers_mut().remove(header::CONTENT_ENCODING);
         request.headers_mut().remove(header::CONTENT_LENGTH);
     }
+    let expects = request.headers().contains_key(header::EXPECT);
     request.map(|body| {
-        let mut limited = Limited::new(body, settings);
+        let mut limited = Limited::new(body, expects, settings);
         match encoding {
             Ok(Some(encoding)) => Body::new(Decoded::new(limited, encoding, settings.body_limit)),
             Ok(None) => Body::new(limited),

@@ -27,7 +27,7 @@ use axum::extract::DefaultBodyLimit;
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
-pub use access::Access;
+pub use access::{Access, Routine};
 pub use connection::Stopping;
 pub use error::{ApiError, ApiResult};
 pub use event::StreamEvent;
@@ -62,8 +62,6 @@ pub struct HttpSettings {
     pub finish_abandoned: bool,
     /// How many abandoned handlers may still be finishing before new requests are refused with 503.
     pub max_abandoned: usize,
-    /// Whether problems also say their title as `error` and their detail as `message`.
-    pub error_and_message: bool,
 }
 
 impl Default for HttpSettings {
@@ -76,7 +74,6 @@ impl Default for HttpSettings {
             handler_timeout: Duration::from_secs(30),
             finish_abandoned: true,
             max_abandoned: 1_000,
-            error_and_message: false,
         }
     }
 }

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use tower::{Layer, Service};
 use tracing::Instrument;
 
-use super::access::Access;
+use super::access::{Access, Routine};
 use super::connection::Served;
 use super::detach::Detach;
 use super::error::ApiError;
@@ -109,8 +109,9 @@ where
                 }
                 Err(refused) => refused.into_response(),
             };
-            let mut response = problem::finish(response, &ids.request, settings.error_and_message);
-            record.finish(response.status());
+            let mut response = problem::finish(response, &ids.request);
+            let is_routine = response.extensions_mut().remove::<Routine>().is_some();
+            record.finish(response.status(), is_routine);
             let headers = response.headers_mut();
             headers.insert(REQUEST_ID, ids.request);
             headers.insert(CORRELATION_ID, ids.correlation);

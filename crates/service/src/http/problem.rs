@@ -28,10 +28,10 @@ pub struct Problem {
     /// The fields that are wrong.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
-    /// The title again, for clients of the gateway.
+    /// The title again, by the name that many clients look for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// The detail again, or else the title, for clients of the gateway.
+    /// The detail again, or else the title, by the name that many clients look for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }
@@ -82,8 +82,8 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Adds the request id to a problem, and makes one of an error that axum or a library answered in another form.
-pub(super) fn finish(mut response: Response, request_id: &HeaderValue, error_and_message: bool) -> Response {
+/// Completes a problem with the request id, `error` and `message`, and makes one of an error that axum or a library answered in another form.
+pub(super) fn finish(mut response: Response, request_id: &HeaderValue) -> Response {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
         return response;
@@ -94,10 +94,8 @@ pub(super) fn finish(mut response: Response, request_id: &HeaderValue, error_and
         None => return response,
     };
     problem.instance = request_id.to_str().ok().map(ToOwned::to_owned);
-    if error_and_message {
-        problem.error = Some(problem.title.clone());
-        problem.message = Some(problem.detail.as_ref().unwrap_or(&problem.title).clone());
-    }
+    problem.error = Some(problem.title.clone());
+    problem.message = Some(problem.detail.as_ref().unwrap_or(&problem.title).clone());
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(Problem::MEDIA_TYPE));

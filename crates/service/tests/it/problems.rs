@@ -1,9 +1,12 @@
 //! Every error is a problem with a request id.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::routing::{get, post};
 use serde::Deserialize;
-use service::http::{ApiResult, HttpSettings, Json, JsonOrForm, Path, Query, RawBody};
+use service::http::{ApiError, ApiResult, HttpSettings, Json, JsonOrForm, Path, Query, RawBody};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use uuid::Uuid;
 
 use crate::server::{Server, limits, no_dependencies, problem, settings};
@@ -29,6 +32,7 @@ fn router() -> Router {
         .route("/panics", get(async || -> String { panic!("a bug with a secret") }))
         .route("/fails", get(async || -> ApiResult<()> { Err(anyhow::anyhow!("postgres://me:secret@host is gone"))? }))
         .route("/hangs", get(async || std::future::pending::<()>().await))
+        .route("/refused", get(async || ApiError::unauthorized("who asks?", "Bearer")))
         .route("/plain", get(async |axum::extract::Path(id): axum::extract::Path<u8>| id.to_string()))
 }
 
@@ -124,17 +128,43 @@ async fn an_error_in_the_words_of_a_library_becomes_a_problem() {
 }
 
 #[tokio::test]
-async fn where_it_is_wanted_a_problem_says_error_and_message_too() {
-    let settings = HttpSettings { error_and_message: true, ..settings() };
-    let server = Server::start_set(router(), no_dependencies(), limits(), settings).await;
+async fn a_problem_says_error_and_message_too() {
+    let server = Server::start(router()).await;
     let missing = problem(server.get("/users/not-a-uuid").await, 404).await;
     assert_eq!(missing.error.as_deref(), Some("Not Found"));
     assert!(missing.detail.is_some() && missing.message == missing.detail, "{missing:?}");
-    let unmatched = problem(server.get("/nothing").await, 404).await;
-    assert_eq!(unmatched.message.as_deref(), Some("Not Found"));
+    for (path, status, message) in
+        [("/nothing", 404, "Not Found"), ("/users", 405, "Method Not Allowed"), ("/refused", 401, "who asks?")]
+    {
+        let refused = problem(server.get(path).await, status).await;
+        assert_eq!(refused.message.as_deref(), Some(message));
+    }
+}
 
-    let plain = problem(Server::start(router()).await.get("/nothing").await, 404).await;
-    assert_eq!((plain.error, plain.message), (None, None));
+/// What comes first to a client that sends a head with these headers and then waits.
+async fn announced(server: &Server, headers: &str) -> String {
+    let mut stream = server.connect().await;
+    let head = format!("POST /raw HTTP/1.1\r\nhost: a\r\n{headers}\r\n");
+    stream.write_all(head.as_bytes()).await.expect("the server takes the head");
+    let mut answer = vec![0; 1024];
+    let read = tokio::time::timeout(Duration::from_secs(2), stream.read(&mut answer)).await.expect("an answer at once");
+    String::from_utf8_lossy(&answer[..read.expect("it can be read")]).into_owned()
+}
+
+#[tokio::test]
+async fn a_body_that_says_it_is_too_large_is_neither_invited_nor_waited_for() {
+    let patient = HttpSettings { body_stall: Duration::from_secs(60), body_timeout: None, ..settings() };
+    let server = Server::start_set(router(), no_dependencies(), limits(), patient).await;
+    for headers in [
+        "expect: 100-continue\r\ncontent-length: 9000000\r\n",
+        "content-length: 9000000\r\n",
+        "content-length: 9000000\r\n\r\nx",
+    ] {
+        let answer = announced(&server, headers).await;
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{headers}: {answer}");
+    }
+    let answer = announced(&server, "expect: 100-continue\r\ncontent-length: 9\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 100 "), "{answer}");
 }
 
 #[tokio::test]

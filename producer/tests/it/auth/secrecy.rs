@@ -25,7 +25,7 @@ async fn no_password_and_no_token_is_ever_logged() {
     shipped.post(path, &credentials("ada@example.org")).answer().await.expect(200);
 
     let logs = shipped.program.logs();
-    assert!(logs.contains("a user has logged in") && logs.contains("a user has logged out"), "{logs}");
+    assert!(logs.contains("a user has logged in") && logs.contains("a refresh token was used again"), "{logs}");
     for hidden in [
         PASSWORD,
         "a password that is wrong",
@@ -44,5 +44,28 @@ async fn no_password_and_no_token_is_ever_logged() {
         for hidden in ["a password that is wrong", "a.token.of.somebody", first.refresh.as_str()] {
             assert!(!answer.body.contains(hidden), "{}", answer.body);
         }
+    }
+}
+
+#[tokio::test]
+async fn whose_session_ended_and_which_is_logged_once() {
+    let world = World::new().await;
+    let shipped = Shipped::start_with(&world, &[]).await;
+    shipped.post("/auth/register", &user("ada@example.org")).answer().await.expect(202);
+    let ada = User::of(&shipped.post("/auth/login", &credentials("ada@example.org")).answer().await.expect(200));
+    for _ in 0..2 {
+        shipped.post("/auth/logout", &json!({})).bearer_auth(&ada.access).answer().await.expect(204);
+    }
+    let ada = User::of(&shipped.post("/auth/login", &credentials("ada@example.org")).answer().await.expect(200));
+    for status in [200, 401] {
+        let refresh = json!({ "refresh_token": ada.refresh });
+        shipped.post("/auth/refresh", &refresh).answer().await.expect(status);
+    }
+
+    let logs = shipped.program.logs();
+    for event in ["a user has logged out", "a refresh token was used again"] {
+        let lines: Vec<&str> = logs.lines().filter(|line| line.contains(event)).collect();
+        let [line] = lines.as_slice() else { panic!("not one line: {logs}") };
+        assert!(line.contains("user_id") && line.contains(&ada.id) && line.contains("session"), "{line}");
     }
 }

@@ -5,6 +5,7 @@ mod bounds;
 mod faults;
 mod health;
 mod instances;
+mod logging;
 mod openapi;
 mod replicas;
 mod settings;

@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use futures_util::Stream;
+use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::super::HttpSettings;
 use super::Broken;
 
-/// How long the rest of a body that is refused is read and thrown away, so that the client gets to see the answer:
-/// one that is still sending when the connection closes sees a reset instead.
+/// How long the rest of a body that is refused is read and thrown away beside its answer: a client that is still sending when
+/// the connection closes sees a reset instead.
 const DISCARD: Duration = Duration::from_secs(5);
 
 pub(super) struct Limited {
@@ -30,10 +31,12 @@ pub(super) struct Limited {
     /// Whether the timer runs for the frame that is waited for.
     waiting: bool,
     refused: Option<Broken>,
+    /// Whether the client waits to be told that it may send.
+    expects: bool,
 }
 
 impl Limited {
-    pub(super) fn new(body: Body, settings: &HttpSettings) -> Self {
+    pub(super) fn new(body: Body, expects: bool, settings: &HttpSettings) -> Self {
         let limit = settings.body_limit as u64;
         let too_large = body.size_hint().lower() > limit;
         let mut limited = Self {
@@ -45,6 +48,7 @@ impl Limited {
             timer: None,
             waiting: false,
             refused: None,
+            expects,
         };
         if too_large {
             limited.refuse(Broken::TooLarge);
@@ -52,10 +56,19 @@ impl Limited {
         limited
     }
 
-    /// Ends the body with an error, after the rest of it was thrown away.
+    /// Ends the body with an error when it is read.
     pub(super) fn refuse(&mut self, why: Broken) {
         self.refused = Some(why);
-        (self.total, self.end, self.waiting) = (Some(DISCARD), None, false);
+    }
+
+    /// Throws the rest away while the client is answered. Nothing comes of a client that waits to be told to send, and to read
+    /// its body would tell it.
+    fn discard(&mut self) {
+        let mut rest = std::mem::take(&mut self.body);
+        if !self.expects && !rest.is_end_stream() {
+            let discarding = async move { while let Some(Ok(_)) = rest.frame().await {} };
+            tokio::spawn(tokio::time::timeout(DISCARD, discarding));
+        }
     }
 
     fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
@@ -81,30 +94,22 @@ impl HttpBody for Limited {
     type Error = axum::BoxError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        loop {
+        if self.refused.is_none() {
             let frame = match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Ready(frame) => frame,
-                Poll::Pending if self.is_late(cx) => {
-                    return Poll::Ready(Some(Err(self.refused.unwrap_or(Broken::TooSlow).into())));
-                }
+                Poll::Pending if self.is_late(cx) => return Poll::Ready(Some(Err(Broken::TooSlow.into()))),
                 Poll::Pending => return Poll::Pending,
             };
-            self.waiting = false;
-            if let Some(refused) = self.refused {
-                match frame {
-                    Some(Ok(_)) => continue,
-                    Some(Err(_)) | None => return Poll::Ready(Some(Err(refused.into()))),
-                }
-            }
+            (self.waiting, self.expects) = (false, false);
             let Some(Ok(frame)) = frame else { return Poll::Ready(frame.map(|frame| frame.map_err(Into::into))) };
-            match self.left.checked_sub(frame.data_ref().map_or(0, |data| data.len() as u64)) {
-                Some(left) => {
-                    self.left = left;
-                    return Poll::Ready(Some(Ok(frame)));
-                }
-                None => self.refuse(Broken::TooLarge),
+            if let Some(left) = self.left.checked_sub(frame.data_ref().map_or(0, |data| data.len() as u64)) {
+                self.left = left;
+                return Poll::Ready(Some(Ok(frame)));
             }
         }
+        let refused = *self.refused.get_or_insert(Broken::TooLarge);
+        self.discard();
+        Poll::Ready(Some(Err(refused.into())))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -30,7 +30,7 @@ impl Record {
         is_quiet(self.route.as_ref())
     }
 
-    pub(super) fn finish(&mut self, status: StatusCode) {
+    pub(super) fn finish(&mut self, status: StatusCode, is_routine: bool) {
         if std::mem::replace(&mut self.finished, true) {
             return;
         }
@@ -43,7 +43,7 @@ impl Record {
         self.span.in_scope(|| {
             if status.is_server_error() {
                 tracing::warn!(target: "http", method, route, status = code, ms, "answered");
-            } else if self.is_quiet() {
+            } else if is_routine || self.is_quiet() {
                 tracing::debug!(target: "http", method, route, status = code, ms, "answered");
             } else {
                 tracing::info!(target: "http", method, route, status = code, ms, "answered");
@@ -54,7 +54,7 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        self.finish(StatusCode::from_u16(CLIENT_LEFT).unwrap_or(StatusCode::BAD_REQUEST));
+        self.finish(StatusCode::from_u16(CLIENT_LEFT).unwrap_or(StatusCode::BAD_REQUEST), false);
     }
 }
 
