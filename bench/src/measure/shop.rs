@@ -21,8 +21,8 @@ pub(super) const PRODUCTS: usize = 256;
 /// As many as there can be of one product.
 const STOCK: u64 = 1_000_000_000;
 
-/// Each product is ordered once before anything is measured: then orders know it, and it is cached.
-const WARM_UP_PER_SECOND: f64 = 64.0;
+/// Each product is ordered once before anything is measured: then orders know it, and it is cached. Slowly, as nothing is cached yet.
+const WARM_UP_PER_SECOND: f64 = 16.0;
 
 /// How long all that comes of confirmed orders may take.
 const SETTLE_LIMIT: Duration = Duration::from_secs(120);
